@@ -1,0 +1,1 @@
+"""Scores: how well each memory position fits a query. One file each."""

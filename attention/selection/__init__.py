@@ -1,0 +1,1 @@
+"""Selections: how scores become weights. One file each."""

@@ -1,0 +1,76 @@
+"""The contract between a task, its models and everything that trains, measures and draws them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, NamedTuple
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from attnbench.attention import Alignment, AttentionFactory
+from attnbench.tasks.examples import Examples
+
+
+class Output(NamedTuple):
+    """One teacher-forced pass. Queries that do not count (padding) are zeroed in the alignments and empty in `gold`."""
+
+    nll: Float[Tensor, " batch"]  # nats, summed over the example's predicted symbols
+    symbols: Int[Tensor, " batch"]  # how many those were
+    alignments: Sequence[Alignment]  # one for each place where the model attends
+    gold: Bool[Tensor, "batch query memory"] | None = None  # where one should look, if anyone knows
+    penalty: Float[Tensor, " batch"] | None = None  # what the model itself adds to the loss
+
+
+class Prediction(NamedTuple):
+    """One free-running pass, with what it takes to measure and to draw it.
+
+    `queries` labels the rows of each example's alignment (the words said, the words of a question), `memory` its columns (the
+    words read); where the memory is a grid over an image, `memory` is empty and `grid` gives its rows and columns.
+    """
+
+    said: Sequence[str]
+    truth: Sequence[Sequence[str]]
+    alignments: Sequence[Alignment]
+    queries: Sequence[Sequence[str]]
+    memory: Sequence[Sequence[str]]
+    gold: Bool[Tensor, "batch query memory"] | None = None  # where the said words' queries should have looked
+    images: Float[Tensor, "batch 3 height width"] | None = None  # in [0, 1]
+    grid: tuple[int, int] | None = None
+    about: Sequence[str] = ()  # what else the task's measures need to know of each example
+
+
+class Model(nn.Module, ABC):
+    """A network complete but for its attention, which it is given as a factory."""
+
+    @abstractmethod
+    def forward(self, batch: Any) -> Output:
+        """Teacher-forced: what training and likelihoods need."""
+
+    @abstractmethod
+    def predict(self, batch: Any) -> Prediction:
+        """Free-running: what the model says by itself."""
+
+
+class Task(ABC):
+    """Data, models for it, and how to measure what they say."""
+
+    name: ClassVar[str]
+    primary: ClassVar[str]  # the measure that decides
+    better: ClassVar[Literal["higher", "lower"]]
+    data: Examples
+
+    @abstractmethod
+    def model(self, attention: AttentionFactory) -> Model:
+        """A fresh model around the given attention; reads the data if it has not been read."""
+
+    @abstractmethod
+    def measure(self, predictions: Sequence[Prediction]) -> Mapping[str, float]:
+        """Corpus-level measures, `primary` among them, by their standard names and on their standard scales."""
+
+    @abstractmethod
+    def measure_each(self, predictions: Sequence[Prediction]) -> Mapping[str, Sequence[float]]:
+        """Per-example measures, in the order of the examples, for paired tests; under `primary`'s name what stands for it."""
+
+    def signatures(self) -> Mapping[str, str]:
+        """How measures were computed, for those that have variants (sacrebleu's signatures)."""
+        return {}

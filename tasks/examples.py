@@ -1,0 +1,99 @@
+"""The one data module: a source's splits, in batches whose order depends on the seed and the epoch alone."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+from datasets import Dataset, DatasetDict
+from torch.utils.data import DataLoader, Sampler
+
+from attnbench.tasks.source import Source
+
+Columns = dict[str, list[Any]]
+POOL = 50  # batches that are sorted by length together
+
+
+class ShuffledBatches(Sampler[list[int]]):
+    """Every example once, in batches of like length, shuffled by (seed, epoch) and split evenly over `world` devices.
+
+    The batches are the same for every mechanism and every number of devices.
+    """
+
+    def __init__(
+        self, lengths: Sequence[int], batch_size: int, seed: int, epoch: int, rank: int = 0, world: int = 1
+    ) -> None:
+        self.lengths = np.asarray(lengths)
+        self.batch_size = batch_size
+        self.order = np.random.default_rng([seed, epoch])
+        self.rank, self.world = rank, world
+
+    def __len__(self) -> int:
+        return -(-len(self.lengths) // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        shuffled = self.order.permutation(len(self.lengths))
+        pool = POOL * self.batch_size
+        batches = []
+        for start in range(0, len(shuffled), pool):
+            some = shuffled[start : start + pool]
+            some = some[np.argsort(self.lengths[some], kind="stable")]
+            batches += [some[i : i + self.batch_size] for i in range(0, len(some), self.batch_size)]
+        for position in self.order.permutation(len(batches)):
+            share = batches[position][self.rank :: self.world]
+            # A last batch smaller than the number of devices still gives each device an example.
+            yield (share if len(share) else batches[position][:1]).tolist()
+
+
+class Examples(pl.LightningDataModule):
+    """Batches of a source. `collate` makes a batch from columns of rows; `length` says how long each row of a split is.
+
+    Nothing is read before the first split is asked for.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        collate: Callable[[Columns], Any],
+        *,
+        length: Callable[[Dataset], Sequence[int]],
+        batch_size: int,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        if batch_size < 1:
+            raise ValueError(f"batch_size={batch_size}: must be at least 1")
+        self.source = source
+        self.collate = collate
+        self.length = length
+        self.batch_size = batch_size
+        self.seed = seed
+
+    @cached_property
+    def splits(self) -> DatasetDict:
+        """The source's splits, read once."""
+        return self.source.load()
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """The training batches of the trainer's present epoch."""
+        epoch, rank, world = 0, 0, 1
+        if self.trainer is not None:
+            epoch, rank, world = self.trainer.current_epoch, self.trainer.global_rank, self.trainer.world_size
+        train = self.splits["train"]
+        order = ShuffledBatches(self.length(train), self.batch_size, self.seed, epoch, rank, world)
+        return DataLoader(train, batch_size=None, sampler=order, collate_fn=self.collate)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """The validation examples in their own order."""
+        return self.in_order("validation")
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        """The test examples in their own order."""
+        return self.in_order("test")
+
+    def in_order(self, split: str) -> DataLoader[Any]:
+        """A split's examples in their own order."""
+        rows = self.splits[split]
+        batches = [list(range(i, min(i + self.batch_size, len(rows)))) for i in range(0, len(rows), self.batch_size)]
+        return DataLoader(rows, batch_size=None, sampler=batches, collate_fn=self.collate)

@@ -1,0 +1,115 @@
+"""The only LightningModule: every task trains, validates and is tested by this code."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from attnbench.tasks.attention_quality import AttentionQuality
+from attnbench.tasks.base import Model, Output, Prediction, Task
+
+Parameters = Iterable[nn.Parameter]
+EPOCHS_PER_SEED = 1_000_003  # more epochs than any run has, so that no two (seed, epoch) share a state
+
+
+class Judged:
+    """What one pass over a split adds up to."""
+
+    def __init__(self) -> None:
+        self.nll = 0.0
+        self.symbols = 0
+        self.predictions: list[Prediction] = []
+        self.quality = AttentionQuality()
+        self.nll_each: list[float] = []
+
+    def add(self, output: Output, prediction: Prediction) -> None:
+        """Takes in one batch."""
+        self.nll += output.nll.sum().item()
+        self.symbols += int(output.symbols.sum())
+        self.nll_each += (output.nll / output.symbols).tolist()
+        self.predictions.append(prediction)
+        self.quality.add(output)
+
+    def likelihood(self) -> dict[str, float]:
+        """Mean nll in nats a symbol, and the perplexity."""
+        nll = self.nll / self.symbols
+        return {"nll": nll, "perplexity": math.exp(min(nll, 700.0))}
+
+
+class LitTask(pl.LightningModule):
+    """Trains `model` on `task` by `estimator`, and measures it on validation and test examples.
+
+    The random state is set from (seed, epoch) at each epoch's start: dropout and draws repeat exactly, and a run that was
+    interrupted goes on from an epoch's end as if nothing had happened.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        model: Model,
+        optimizer: Callable[[Parameters], Optimizer],
+        estimator: nn.Module,
+        *,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.task = task
+        self.model = model
+        self.optimizer = optimizer
+        self.estimator = estimator
+        self.seed = seed
+        self.judged = Judged()
+        self.measures: Mapping[str, float] = {}
+
+    def configure_optimizers(self) -> Optimizer:
+        """The optimizer over all parameters."""
+        return self.optimizer(self.parameters())
+
+    def on_train_epoch_start(self) -> None:
+        """Sets the random state from the seed and the epoch."""
+        torch.manual_seed(self.seed * EPOCHS_PER_SEED + self.current_epoch)
+
+    def training_step(self, batch: Any) -> Tensor:
+        """The estimator's loss."""
+        output = self.model(batch)
+        loss: Tensor = self.estimator(output)
+        symbols = int(output.symbols.sum())
+        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=symbols)
+        self.log("train/nll", output.nll.detach().sum() / symbols, on_step=False, on_epoch=True, batch_size=symbols)
+        return loss
+
+    def on_validation_epoch_start(self) -> None:
+        """Starts counting afresh."""
+        self.judged = Judged()
+
+    def validation_step(self, batch: Any) -> None:
+        """Takes in one batch."""
+        self.judged.add(self.model(batch), self.model.predict(batch))
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs the split's measures."""
+        self.finish("val")
+
+    def on_test_epoch_start(self) -> None:
+        """Starts counting afresh."""
+        self.judged = Judged()
+
+    def test_step(self, batch: Any) -> None:
+        """Takes in one batch."""
+        self.judged.add(self.model(batch), self.model.predict(batch))
+
+    def on_test_epoch_end(self) -> None:
+        """Logs the split's measures."""
+        self.finish("test")
+
+    def finish(self, split: Literal["val", "test"]) -> None:
+        """The measures of the split just passed over, logged and kept in `measures`."""
+        self.measures = {**self.task.measure(self.judged.predictions), **self.judged.likelihood()}
+        attention = self.judged.quality.overall()
+        logged = {f"{split}/{name}": value for name, value in self.measures.items()}
+        logged |= {f"{split}/attention/{name}": value for name, value in attention.items()}
+        self.log_dict({name: float(value) for name, value in logged.items()}, sync_dist=True)

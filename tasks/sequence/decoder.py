@@ -1,0 +1,104 @@
+"""The one recurrent decoder: attends before each word, for captions and translations alike."""
+
+from typing import Literal, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from attnbench.attention import Alignment, AttentionFactory, Memory
+from attnbench.tasks.base import Output
+from attnbench.tasks.sequence.text import Vocabulary
+
+Cell = Literal["gru", "lstm"]
+
+
+class State(NamedTuple):
+    """The recurrent state between two words; `cell` is the LSTM's memory and zero for a GRU."""
+
+    hidden: Float[Tensor, "batch hidden"]
+    cell: Float[Tensor, "batch hidden"]
+
+    def select(self, rows: Int[Tensor, " rows"]) -> "State":
+        """The state of the given batch rows, in that order (beam search)."""
+        return State(self.hidden[rows], self.cell[rows])
+
+
+class RecurrentDecoder(nn.Module):
+    """s_0 = tanh(W_0 a); c_t = attend(s_{t-1}); s_t = RNN([E y_{t-1}; c_t], s_{t-1}); p(y_t) = softmax(V tanh(W [s_t; c_t; E y_{t-1}])).
+
+    Bahdanau et al. 2015, A.2.2 with a GRU, Xu et al. 2015, §3.1.2 with an LSTM (whose memory starts as tanh(W_c a)). The deep
+    output layer is tanh where Bahdanau has maxout and Xu nothing; it is the same for both cells.
+    """
+
+    def __init__(
+        self,
+        words: int,
+        attention: AttentionFactory,
+        *,
+        start_dim: int,
+        memory_dim: int,
+        embedding_dim: int,
+        hidden_dim: int,
+        cell: Cell,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(words, embedding_dim, padding_idx=Vocabulary.pad)
+        self.start_hidden = nn.Linear(start_dim, hidden_dim)
+        self.start_cell = nn.Linear(start_dim, hidden_dim) if cell == "lstm" else None
+        self.attention = attention(hidden_dim, memory_dim)
+        step = nn.LSTMCell if cell == "lstm" else nn.GRUCell
+        self.cell: nn.LSTMCell | nn.GRUCell = step(embedding_dim + memory_dim, hidden_dim)
+        self.readout = nn.Linear(hidden_dim + memory_dim + embedding_dim, hidden_dim)
+        self.output = nn.Linear(hidden_dim, words)
+        self.dropout = nn.Dropout(dropout)
+
+    def start(self, summary: Float[Tensor, "batch start"]) -> State:
+        """The state before the first word, from a summary of what is read."""
+        hidden = torch.tanh(self.start_hidden(summary))
+        return State(hidden, torch.tanh(self.start_cell(summary)) if self.start_cell else torch.zeros_like(hidden))
+
+    def step(
+        self, embedded: Float[Tensor, "batch embedding"], state: State, memory: Memory
+    ) -> tuple[Float[Tensor, "batch value"], Alignment, State]:
+        """One step from the embedded last word: the context, where it came from, and the next state."""
+        context, alignment = self.attention(state.hidden.unsqueeze(1), memory)
+        context = context.squeeze(1)
+        inward = torch.cat([embedded, context], dim=-1)
+        if isinstance(self.cell, nn.LSTMCell):
+            return context, alignment, State(*self.cell(inward, (state.hidden, state.cell)))
+        return context, alignment, State(self.cell(inward, state.hidden), state.cell)
+
+    def logits(
+        self,
+        hidden: Float[Tensor, "*batch hidden"],
+        context: Float[Tensor, "*batch value"],
+        embedded: Float[Tensor, "*batch embedding"],
+    ) -> Float[Tensor, "*batch words"]:
+        """Scores of the next word."""
+        return self.output(self.dropout(torch.tanh(self.readout(torch.cat([hidden, context, embedded], dim=-1)))))
+
+    def forward(
+        self,
+        target: Int[Tensor, "batch length"],
+        summary: Float[Tensor, "batch start"],
+        memory: Memory,
+        gold: Bool[Tensor, "batch query memory"] | None = None,
+    ) -> Output:
+        """Teacher-forced over `target`, which runs from the start symbol to the end symbol; queries are its words but the first."""
+        embedded = self.dropout(self.embedding(target[:, :-1]))
+        state = self.start(summary)
+        steps: list[tuple[Tensor, Tensor, Alignment]] = []
+        for word in embedded.unbind(dim=1):
+            context, alignment, state = self.step(word, state, memory)
+            steps.append((state.hidden, context, alignment))
+        hidden = torch.stack([step[0] for step in steps], dim=1)
+        context = torch.stack([step[1] for step in steps], dim=1)
+        logits = self.logits(hidden, context, embedded)
+        asked = target[:, 1:]
+        nll = functional.cross_entropy(logits.flatten(0, 1).float(), asked.flatten(), ignore_index=Vocabulary.pad, reduction="none")
+        counted = asked != Vocabulary.pad
+        alignment = Alignment.join([step[2] for step in steps]).keep(counted)
+        return Output(nll.view_as(asked).sum(dim=1), counted.sum(dim=1), [alignment], gold)

@@ -1,0 +1,86 @@
+"""Where examples come from: three splits with the same columns, and a checksum of what decides their content."""
+
+import hashlib
+import inspect
+import json
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from datasets import Dataset, DatasetDict, Features
+
+SPLITS = ("train", "validation", "test")
+
+
+class DataError(ValueError):
+    """Data that is missing or not what it should be; the message is one line that names it."""
+
+
+class Source(ABC):
+    """A data set. Building one reads nothing."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def load(self) -> DatasetDict:
+        """The splits train, validation and test. Raises DataError where they cannot be had."""
+
+    @abstractmethod
+    def checksum(self) -> str:
+        """A hash that changes when the examples do. Raises DataError where the data is absent."""
+
+
+class Generated(Source):
+    """Examples written by code from a seed: the same seed, sizes and code give the same examples."""
+
+    def __init__(self, *, seed: int, sizes: Mapping[str, int]) -> None:
+        self.seed = seed
+        self.sizes = dict(sizes)
+        if set(self.sizes) != set(SPLITS) or any(size < 1 for size in self.sizes.values()):
+            raise ValueError(f"sizes={self.sizes}: must give a number of examples, 1 or more, for each of {', '.join(SPLITS)}")
+
+    @abstractmethod
+    def rows(self, split: str, seed: int) -> Iterator[dict[str, Any]]:
+        """Endless examples of one split; `seed` is already the split's own."""
+
+    def features(self) -> Features | None:
+        """The columns' types where they cannot be told from the rows."""
+        return None
+
+    def load(self) -> DatasetDict:
+        """Generates all three splits."""
+
+        def generate(split: str) -> Dataset:
+            rows = self.rows(split, self.seed * len(SPLITS) + SPLITS.index(split))
+            return Dataset.from_list([next(rows) for _ in range(self.sizes[split])], features=self.features())
+
+        return DatasetDict({split: generate(split) for split in SPLITS})
+
+    def checksum(self) -> str:
+        """Hash of the generator's code, seed and sizes."""
+        code = inspect.getsource(sys.modules[type(self).__module__])
+        return hashlib.sha256(json.dumps([code, self.seed, self.sizes], sort_keys=True).encode()).hexdigest()
+
+
+def found(data_dir: str | None, *parts: str) -> Path:
+    """The path of a data file below `data_dir`. Raises DataError, naming what is missing, if it is not there."""
+    wanted = "/".join(parts)
+    if data_dir is None:
+        raise DataError(f"data_dir is not set: give data_dir=FOLDER or set ATTNBENCH_DATA; {wanted} is read from there")
+    folder = Path(data_dir).expanduser()
+    if not folder.is_dir():
+        raise DataError(f"data_dir={data_dir}: no such folder; it should be the one that holds {wanted}")
+    path = folder.joinpath(*parts)
+    if not path.exists():
+        raise DataError(f"{path}: no such file; data_dir={data_dir} should be the folder that holds {wanted}")
+    return path
+
+
+def file_checksum(paths: list[Path]) -> str:
+    """One hash of several files' bytes, in the given order."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
