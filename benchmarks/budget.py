@@ -1,0 +1,27 @@
+"""What every mechanism of a comparison is given, the same for all."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Epochs, examples a batch, learning rate, the width of states and embeddings, dropout, the gradient's largest norm."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    width: int
+    dropout: float
+    gradient_clip: float
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "width"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name}={value}: must be a whole number, 1 or more")
+        for name in ("learning_rate", "gradient_clip"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not value > 0:
+                raise ValueError(f"{name}={value}: must be a number above 0")
+        if not isinstance(self.dropout, int | float) or not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout={self.dropout}: must be a number from 0 to below 1")

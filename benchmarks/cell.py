@@ -1,0 +1,121 @@
+"""A cell: one task × attention × seed, known by a hash of what decides its result."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from attnbench.benchmarks.errors import InputError, did_you_mean
+from attnbench.benchmarks.machine import Machine
+from attnbench.benchmarks.mechanism import mechanism_name
+from attnbench.benchmarks.provenance import code_version
+from attnbench.benchmarks.record import FILE, Record, RecordError, content_address, read_record
+from attnbench.tasks.source import Source
+
+DECIDING = ("task", "attention", "estimator", "optimizer", "budget", "seed")
+ALSO = ("trainer", "logger", "data_dir", "out", "retry_failed")
+PLACES = ("data_dir", "out")  # where things lie on this machine: they decide nothing and enter no record
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is known of a cell before it runs."""
+
+    config: DictConfig
+    task: str
+    data: str
+    model: str
+    attention: str
+    score: str
+    selection: str
+    seed: int
+    data_checksum: str
+    code: str
+    machine: Machine
+    overrides: tuple[str, ...]
+
+    @property
+    def resolved(self) -> dict[str, Any]:
+        """The config that decides the result, resolved, without places."""
+        container = OmegaConf.to_container(self.config, resolve=True)
+        assert isinstance(container, dict)
+        return {key: without_places(container[key]) for key in DECIDING}
+
+    @property
+    def address(self) -> str:
+        """The hash that is the cell's identity."""
+        precision = self.machine.resolved_precision
+        return content_address({**self.resolved, "precision": precision, "data": self.data_checksum, "code": self.code})
+
+    @property
+    def name(self) -> str:
+        """`<task>/<mechanism>/seed<k>`, with the data set where it is not the only one one thinks of."""
+        return f"{self.task}/{self.attention}/seed{self.seed}"
+
+    @property
+    def folder(self) -> Path:
+        """Where its record and files stand."""
+        readable = re.sub(r"[^\w.=-]+", "-", self.attention).strip("-")
+        return Path(self.config.out) / f"{self.task}-{self.data}" / readable / f"seed{self.seed}-{self.address}"
+
+    @property
+    def budget(self) -> dict[str, Any]:
+        """The resolved budget."""
+        return {key: value for key, value in self.resolved["budget"].items() if key != "_target_"}
+
+    def record(self) -> Record | None:
+        """The record of an earlier run of this very cell, if there is one that can be read."""
+        if not (self.folder / FILE).exists():
+            return None
+        try:
+            return read_record(self.folder)
+        except RecordError:
+            return None
+
+
+def without_places(value: Any) -> Any:
+    """The config without keys that name a place on this machine."""
+    if isinstance(value, Mapping):
+        return {str(key): without_places(inner) for key, inner in value.items() if key not in PLACES}
+    return [without_places(inner) for inner in value] if isinstance(value, list) else value
+
+
+def check(config: DictConfig) -> None:
+    """Raises InputError for a key that nothing reads and for a seed that is none; builds the budget, which checks itself."""
+    for key in config:
+        if key not in (*DECIDING, *ALSO):
+            raise InputError(f"{key}: no such key; {did_you_mean(str(key), [*DECIDING, *ALSO])}")
+    if type(config.seed) is not int or config.seed < 0:
+        raise InputError(f"seed={config.seed}: must be a whole number, 0 or more")
+    instantiate(config.budget)
+
+
+def cell_of(config: DictConfig) -> Cell:
+    """The cell that a composed config describes. Raises InputError and DataError for what cannot be right."""
+    check(config)
+    choices: Mapping[str, str] = HydraConfig.get().runtime.choices
+    attention = OmegaConf.to_container(config.attention, resolve=True)
+    assert isinstance(attention, dict)
+    source = instantiate(config.task.data)
+    if not isinstance(source, Source):
+        raise InputError(f"task/data={choices['task/data']}: builds a {type(source).__name__}, not a Source of examples")
+    overrides = [o for o in HydraConfig.get().overrides.task if o.partition("=")[0] not in PLACES]
+    return Cell(
+        config=config,
+        task=choices["task"],
+        data=choices["task/data"],
+        model=choices["task/model"],
+        attention=mechanism_name({str(k): v for k, v in attention.items()}, choices),
+        score=choices.get("attention/score", "-"),
+        selection=choices.get("attention/selection", "-"),
+        seed=config.seed,
+        data_checksum=source.checksum(),
+        code=code_version(),
+        machine=instantiate(config.trainer),
+        overrides=tuple(overrides),
+    )

@@ -1,0 +1,121 @@
+"""The command `attnbench`."""
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+USAGE = """attnbench: attention mechanisms compared fairly
+
+  attnbench run [-m] KEY=VALUE ...   run a cell, or with -m the product of comma-separated choices
+  attnbench compare RUNS ... [--out FOLDER] [--mixed]
+                                     records to report.html, report.md and report.csv
+  attnbench list [GROUP]             what there is to choose from
+  attnbench doctor [--data-dir DIR]  what this machine has
+
+Add --traceback to any of them for the whole story of an error."""
+
+
+def run(arguments: list[str]) -> None:
+    """Hands the arguments to Hydra."""
+    import hydra
+
+    from attnbench.benchmarks.launcher import told
+    from attnbench.benchmarks.plugins import register
+    from attnbench.benchmarks.run import run_cell
+
+    failures: list[Exception] = []
+
+    def cell(config: Any) -> None:
+        try:
+            record = run_cell(config)
+        except Exception as error:  # noqa: BLE001 - Hydra would print it in its own way; it is raised below
+            failures.append(error)
+        else:
+            print(f"{record.task}/{record.attention}/seed{record.seed}: {told(record)}")
+
+    register()
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us, to be told in one line
+    sys.argv = ["attnbench run", *arguments]
+    hydra.main(version_base="1.3", config_path="pkg://attnbench.conf", config_name="run")(cell)()
+    if failures:
+        raise failures[0]
+
+
+def compare(arguments: list[str]) -> None:
+    """Compares the records below some folders."""
+    from rich.console import Console
+
+    from attnbench.benchmarks.compare import compare as compared
+    from attnbench.benchmarks.record import find_records
+    from attnbench.benchmarks.report import terminal_table, write_report
+
+    parser = argparse.ArgumentParser(prog="attnbench compare")
+    parser.add_argument("runs", nargs="+", type=Path, help="folders that hold runs")
+    parser.add_argument("--out", type=Path, help="where the report goes (RUNS/report of the first)")
+    parser.add_argument("--mixed", action="store_true", help="compare runs of different budget, data or code all the same")
+    given = parser.parse_args(arguments)
+    comparison = compared(find_records(given.runs), mixed=given.mixed)
+    first: Path = given.runs[0]
+    paths = write_report(comparison, given.out or (first if first.is_dir() else first.parent) / "report")
+    Console().print(terminal_table(comparison))
+    print(f"report: {paths.html}")
+
+
+def list_choices(arguments: list[str]) -> None:
+    """Prints what there is to choose from."""
+    from attnbench.benchmarks.errors import InputError, did_you_mean
+    from attnbench.benchmarks.listing import GROUPS, options
+
+    if arguments and arguments[0] not in GROUPS:
+        raise InputError(f"{arguments[0]}: no such group; {did_you_mean(arguments[0], list(GROUPS))}")
+    for group in arguments[:1] or GROUPS:
+        print(f"{GROUPS[group]} ({group}=...)")
+        choices = options(group)
+        width = max(len(name) for name in choices)
+        for name, description in choices.items():
+            print(f"  {name:<{width}}  {description}")
+
+
+def doctor(arguments: list[str]) -> None:
+    """Prints what this machine has."""
+    from attnbench.benchmarks.doctor import data_folder, findings
+
+    parser = argparse.ArgumentParser(prog="attnbench doctor")
+    parser.add_argument("--data-dir")
+    for what, finding in findings(data_folder(parser.parse_args(arguments).data_dir)):
+        print(f"{what:<28} {finding}")
+
+
+COMMANDS = {"run": run, "compare": compare, "list": list_choices, "doctor": doctor}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs a command; a failure is told in one line and exits with 1, wrong usage with 2."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    whole_story = "--traceback" in words
+    words = [word for word in words if word != "--traceback"]
+    if not words or words[0] in ("-h", "--help"):
+        print(USAGE)
+        sys.exit(0 if words else 2)
+    command = COMMANDS.get(words[0])
+    if command is None:
+        print(f"attnbench: {words[0]}: no such command; choices: {', '.join(COMMANDS)}", file=sys.stderr)
+        sys.exit(2)
+    try:
+        command(words[1:])
+    except KeyboardInterrupt:
+        print("attnbench: interrupted; the same command goes on where this one stopped", file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - the one place where any error becomes a message
+        from attnbench.benchmarks.errors import explain
+        from attnbench.benchmarks.launcher import CellsFailed
+
+        if whole_story:
+            traceback.print_exc()
+        lines = str(error) if isinstance(error, CellsFailed) else explain(error)
+        print(f"attnbench: {lines}", file=sys.stderr)
+        sys.exit(1)

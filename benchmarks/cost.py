@@ -1,0 +1,47 @@
+"""What a run costs: parameters, seconds, step time, peak memory. What cannot be read is None."""
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from attnbench.attention import Attention
+
+CLEAR_PEAK = "5"  # written to Linux' clear_refs it resets the process's peak resident size
+
+
+def parameters(module: nn.Module) -> int:
+    """How many trainable numbers a module has."""
+    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
+
+
+def attention_parameters(module: nn.Module) -> int:
+    """How many of them belong to its attentions."""
+    attentions = [inner for inner in module.modules() if isinstance(inner, Attention)]
+    owned = {id(p): p.numel() for attention in attentions for p in attention.parameters() if p.requires_grad}
+    return sum(owned.values())
+
+
+class PeakMemory:
+    """Peak memory since it was made, in bytes: allocated on the GPU if the run used one, else resident in this process."""
+
+    def __init__(self, *, gpu: bool) -> None:
+        self.gpu = gpu
+        self.reset = True
+        if gpu:
+            torch.cuda.reset_peak_memory_stats()
+        else:
+            try:
+                Path("/proc/self/clear_refs").write_text(CLEAR_PEAK)
+            except OSError:
+                self.reset = False
+
+    def read(self) -> int | None:
+        """The peak, None where it could not be reset and would be that of an earlier run."""
+        if self.gpu:
+            return torch.cuda.max_memory_allocated()
+        if not self.reset:
+            return None
+        status = Path("/proc/self/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024

@@ -1,0 +1,73 @@
+"""A run's own diary: curves, training time and step times, kept through interruptions, and its progress told."""
+
+import time
+from collections import defaultdict
+from statistics import median
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from attnbench.benchmarks.progress import Progressing
+
+TRAINING_SHARE = 0.95  # of a cell's time; the rest is building and testing
+
+
+class History(pl.Callback):
+    """One value an epoch of everything that is logged; seconds of training; seconds of every optimizer step."""
+
+    def __init__(self, progress: Progressing, epochs: int) -> None:
+        self.progress = progress
+        self.epochs = epochs
+        self.curves: dict[str, list[float]] = defaultdict(list)
+        self.steps: list[float] = []
+        self.seconds = 0.0
+        self.resumed = time.perf_counter()
+        self.step_started = 0.0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The clock runs from here."""
+        self.resumed = time.perf_counter()
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
+        """A step begins."""
+        self.step_started = self.now(pl_module)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """A step ends."""
+        self.steps.append(self.now(pl_module) - self.step_started)
+        batches = float(trainer.num_training_batches)
+        epochs = trainer.current_epoch + (batch_idx + 1) / batches
+        doing = f"epoch {trainer.current_epoch + 1} of {self.epochs}, step {batch_idx + 1} of {batches:.0f}"
+        self.progress.advance(TRAINING_SHARE * epochs / self.epochs, doing)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Keeps the epoch's values; validation is behind us."""
+        for name, value in trainer.callback_metrics.items():
+            self.curves[name].append(float(value))
+        self.seconds += time.perf_counter() - self.resumed
+        self.resumed = time.perf_counter()
+
+    @staticmethod
+    def now(module: pl.LightningModule) -> float:
+        """Seconds, with the device's queue run empty."""
+        if module.device.type == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter()
+
+    @property
+    def step_seconds(self) -> float | None:
+        """Median seconds of a step, None where none was taken."""
+        return median(self.steps) if self.steps else None
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return {"curves": dict(self.curves), "steps": self.steps, "seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Goes on from a checkpoint."""
+        self.curves = defaultdict(list, state_dict["curves"])
+        self.steps = list(state_dict["steps"])
+        self.seconds = state_dict["seconds"]

@@ -1,0 +1,84 @@
+"""Showing how far a sweep is: which cell of how many, the time left, a bar within the cell."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+INTERVAL = 15.0  # seconds between lines where there is no terminal to draw on
+
+
+class Progressing(Protocol):
+    """What a cell tells while it runs."""
+
+    def advance(self, share: float, doing: str) -> None:
+        """The share of the cell that is done, 0 to 1, and what it is doing."""
+
+
+class Silent:
+    """Tells nobody."""
+
+    def advance(self, share: float, doing: str) -> None:
+        """Does nothing."""
+
+
+def clock(seconds: float) -> str:
+    """Seconds as 1:02:03 or 2:03."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class Board:
+    """The progress of `total` cells. On a terminal two live bars; elsewhere a line now and then.
+
+    Time left: what the cells so far took on average, for each that is still to come; unknown before the first tenth of one.
+    """
+
+    def __init__(self, console: Console, total: int) -> None:
+        self.console = console
+        self.total = total
+        self.done = 0
+        self.started = time.monotonic()
+        self.name = ""
+        self.told = self.started
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeElapsedColumn())
+        self.bars = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self.sweep: TaskID = self.bars.add_task("cells", total=total, note="")
+        self.cell: TaskID = self.bars.add_task("", total=1.0, note="")
+
+    @contextmanager
+    def live(self) -> Iterator[None]:
+        """Draws until left."""
+        with self.bars:
+            yield
+
+    def start(self, name: str) -> None:
+        """A cell begins."""
+        self.name = name
+        self.bars.reset(self.cell, description=f"  {escape(name)}", note="starting")
+        self.advance(0.0, "building")
+
+    def advance(self, share: float, doing: str) -> None:
+        """How far the present cell is."""
+        now = time.monotonic()
+        done = self.done + share
+        left = f"{clock((now - self.started) / done * (self.total - done))} left" if done >= 0.1 else "time left unknown"
+        self.bars.update(self.cell, completed=share, note=escape(doing))
+        self.bars.update(self.sweep, completed=done, description=f"cell {self.done + 1} of {self.total}", note=left)
+        if not self.console.is_terminal and (share == 0.0 or now - self.told >= INTERVAL):
+            self.told = now
+            self.say(f"cell {self.done + 1} of {self.total}: {self.name}: {doing}, {share:.0%}, {left}")
+
+    def finish(self, outcome: str) -> None:
+        """The present cell has ended."""
+        self.done += 1
+        self.say(f"cell {self.done} of {self.total}: {self.name}: {outcome}")
+
+    def say(self, line: str) -> None:
+        """A line that stays."""
+        self.bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
