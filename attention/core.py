@@ -82,7 +82,9 @@ class Attention(nn.Module, ABC):
 class AttentionFactory(Protocol):
     """What a model is given: an attention whose sizes alone are left open."""
 
-    def __call__(self, query_dim: int, key_dim: int) -> Attention: ...
+    def __call__(self, query_dim: int, key_dim: int) -> Attention:
+        """The attention."""
+        ...
 
 
 class Score(nn.Module, ABC):
@@ -106,7 +108,7 @@ class Selection(nn.Module, ABC):
     def forward(self, scores: Float[Tensor, "batch query memory"]) -> Alignment:
         """Weights that sum to 1 over the memory."""
 
-    def check(self, score: Score) -> None:  # noqa: B027 - most selections go with every score
+    def check(self, score: Score) -> None:
         """Raises ValueError if this selection cannot be combined with `score`."""
 
 
@@ -114,14 +116,18 @@ class Selection(nn.Module, ABC):
 class ScoreFactory(Protocol):
     """A score whose sizes alone are left open."""
 
-    def __call__(self, query_dim: int, key_dim: int) -> Score: ...
+    def __call__(self, query_dim: int, key_dim: int) -> Score:
+        """The score."""
+        ...
 
 
 @runtime_checkable
 class SelectionFactory(Protocol):
     """A selection, built anew for each attention."""
 
-    def __call__(self) -> Selection: ...
+    def __call__(self) -> Selection:
+        """The selection."""
+        ...
 
 
 class Composed(Attention):

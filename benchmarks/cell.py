@@ -98,12 +98,14 @@ def check(config: DictConfig) -> None:
 def cell_of(config: DictConfig) -> Cell:
     """The cell that a composed config describes. Raises InputError and DataError for what cannot be right."""
     check(config)
-    choices: Mapping[str, str] = HydraConfig.get().runtime.choices
+    choices = {str(group): str(choice) for group, choice in HydraConfig.get().runtime.choices.items()}
     attention = OmegaConf.to_container(config.attention, resolve=True)
     assert isinstance(attention, dict)
     source = instantiate(config.task.data)
     if not isinstance(source, Source):
-        raise InputError(f"task/data={choices['task/data']}: builds a {type(source).__name__}, not a Source of examples")
+        raise InputError(
+            f"task/data={choices['task/data']}: builds a {type(source).__name__}, not a Source of examples"
+        )
     overrides = [o for o in HydraConfig.get().overrides.task if o.partition("=")[0] not in PLACES]
     return Cell(
         config=config,

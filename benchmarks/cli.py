@@ -32,14 +32,16 @@ def run(arguments: list[str]) -> None:
     def cell(config: Any) -> None:
         try:
             record = run_cell(config)
-        except Exception as error:  # noqa: BLE001 - Hydra would print it in its own way; it is raised below
+        except Exception as error:
             failures.append(error)
         else:
             print(f"{record.task}/{record.attention}/seed{record.seed}: {told(record)}")
 
     register()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us, to be told in one line
-    sys.argv = ["attnbench run", *arguments]
+    # Hydra's parser stops at an option behind an override, so the one that people put anywhere goes first.
+    flags = [word for word in arguments if word in ("-m", "--multirun")]
+    sys.argv = ["attnbench run", *flags, *(word for word in arguments if word not in flags)]
     hydra.main(version_base="1.3", config_path="pkg://attnbench.conf", config_name="run")(cell)()
     if failures:
         raise failures[0]
@@ -56,7 +58,9 @@ def compare(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="attnbench compare")
     parser.add_argument("runs", nargs="+", type=Path, help="folders that hold runs")
     parser.add_argument("--out", type=Path, help="where the report goes (RUNS/report of the first)")
-    parser.add_argument("--mixed", action="store_true", help="compare runs of different budget, data or code all the same")
+    parser.add_argument(
+        "--mixed", action="store_true", help="compare runs of different budget, data or code all the same"
+    )
     given = parser.parse_args(arguments)
     comparison = compared(find_records(given.runs), mixed=given.mixed)
     first: Path = given.runs[0]
@@ -110,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("attnbench: interrupted; the same command goes on where this one stopped", file=sys.stderr)
         sys.exit(130)
-    except Exception as error:  # noqa: BLE001 - the one place where any error becomes a message
+    except Exception as error:
         from attnbench.benchmarks.errors import explain
         from attnbench.benchmarks.launcher import CellsFailed
 

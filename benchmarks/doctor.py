@@ -29,7 +29,7 @@ def findings(data_dir: str | None) -> Iterator[tuple[str, str]]:
     yield "processor", f"{processor()}, {torch.get_num_threads()} threads"
     yield "GPU", gpu() or "none that torch can use"
     yield "CUDA", str(torch.version.cuda) if torch.cuda.is_available() else "not available"
-    yield "Java (METEOR, SPICE)", shutil.which("java") and "found" or "not found"
+    yield "Java (METEOR, SPICE)", "found" if shutil.which("java") else "not found"
     yield "W&B", wandb_mode()
     if data_dir is None:
         yield "data_dir", "not set: give data_dir=FOLDER or set ATTNBENCH_DATA; embedded data needs none"

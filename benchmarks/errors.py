@@ -31,7 +31,9 @@ def explain(error: BaseException) -> str:
         return f"{group or 'config'}={wrong}: no such choice; {did_you_mean(wrong, list(error.options or []))}"
     if isinstance(error, InstantiationException):
         return explain_instantiation(error)
-    if isinstance(error, ConfigCompositionException) and isinstance(error.__cause__, ConfigAttributeError | ConfigKeyError):
+    if isinstance(error, ConfigCompositionException) and isinstance(
+        error.__cause__, ConfigAttributeError | ConfigKeyError
+    ):
         return explain_key(str(error), error.__cause__)
     if isinstance(error, HydraException | OmegaConfBaseException):
         return one_line(str(error).split("\nSet the environment")[0])

@@ -41,7 +41,9 @@ def matrix(exhibit: Exhibit) -> Image.Image:
             left = LABEL + column * CELL
             gold = exhibit.gold is not None and exhibit.gold[row][column]
             outline = GOLD if gold else (225, 225, 225)
-            draw.rectangle((left, top, left + CELL - 2, top + CELL - 2), fill=blend(weight), outline=outline, width=1 + gold)
+            draw.rectangle(
+                (left, top, left + CELL - 2, top + CELL - 2), fill=blend(weight), outline=outline, width=1 + gold
+            )
     return canvas
 
 

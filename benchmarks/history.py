@@ -29,7 +29,9 @@ class History(pl.Callback):
         """The clock runs from here."""
         self.resumed = time.perf_counter()
 
-    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
         """A step begins."""
         self.step_started = self.now(pl_module)
 

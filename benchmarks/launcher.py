@@ -19,7 +19,6 @@ from attnbench.benchmarks.record import Record, find_records
 from attnbench.benchmarks.report import terminal_table, write_report
 from attnbench.benchmarks.run import run_cell
 
-
 Made = TypeVar("Made")
 
 
@@ -80,7 +79,7 @@ class Sweep:
         def kept(inner: DictConfig) -> None:
             try:
                 results.append(function(inner))
-            except Exception as error:  # noqa: BLE001 - Hydra would print it; it is raised again below
+            except Exception as error:
                 errors.append(error)
 
         state = Singleton.get_state()
@@ -104,7 +103,7 @@ class Sweep:
         board.start(job.cell.name)
         try:
             job.record = self.as_hydra_job(job.config, lambda inner: run_cell(inner, progress=board))
-        except Exception as error:  # noqa: BLE001 - whatever a cell dies of, the sweep goes on
+        except Exception as error:
             job.error = error
             board.finish(f"FAILED: {explain(error)}")
         else:

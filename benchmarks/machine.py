@@ -10,24 +10,26 @@ from attnbench.benchmarks.errors import InputError
 Accelerator = Literal["auto", "cpu", "gpu"]
 Precision = Literal["auto", "32-true", "bf16-mixed", "16-mixed"]
 
+WIDE = 256
+
 
 @dataclass(frozen=True)
 class Machine:
     """The trainer group of the config, resolved on this machine.
 
-    `auto` takes a GPU where there is one. `precision=auto` is bf16-mixed on a GPU that has bf16, else 32-true: on a CPU the
-    small models of the embedded tasks lose more to casting than they gain. With several devices every batch is split among them.
+    `accelerator=auto` takes a GPU where there is one. `precision=auto` is bf16-mixed where the device computes in bf16 and,
+    on a CPU, states are at least WIDE numbers wide: below that casting costs more than it saves. With several devices
+    every batch is split among them.
     """
 
     accelerator: Accelerator
     devices: int
     precision: Precision
+    width: int
 
     def __post_init__(self) -> None:
         if self.accelerator not in get_args(Accelerator):
-            raise InputError(
-                f"accelerator={self.accelerator}: must be one of {', '.join(get_args(Accelerator))}"
-            )
+            raise InputError(f"accelerator={self.accelerator}: must be one of {', '.join(get_args(Accelerator))}")
         if self.precision not in get_args(Precision):
             raise InputError(f"precision={self.precision}: must be one of {', '.join(get_args(Precision))}")
         if self.devices < 1:
@@ -50,7 +52,9 @@ class Machine:
         """The precision with `auto` decided."""
         if self.precision != "auto":
             return self.precision
-        return "bf16-mixed" if self.gpu and torch.cuda.is_bf16_supported() else "32-true"
+        if self.gpu:
+            return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
+        return "bf16-mixed" if self.width >= WIDE and torch.ops.mkldnn._is_mkldnn_bf16_supported() else "32-true"
 
     @property
     def strategy(self) -> str:

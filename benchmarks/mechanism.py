@@ -44,7 +44,9 @@ def mechanism_name(config: Config, choices: Mapping[str, str]) -> str:
     if reference == composed(preset, []):
         name = preset
     else:
-        name = next((p for p in presets if composed(p, []) == reference), " × ".join(p.partition("=")[2] for p in picked))
+        name = next(
+            (p for p in presets if composed(p, []) == reference), " × ".join(p.partition("=")[2] for p in picked)
+        )
     standard = dict(flat(reference))
     changed = [f"{key}={value}" for key, value in flat(config) if standard.get(key) != value]
     return f"{name} [{', '.join(changed)}]" if changed else name

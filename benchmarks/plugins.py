@@ -10,7 +10,7 @@ GROUP = "attnbench.plugins"
 
 
 def plugin_packages() -> list[str]:
-    """The config packages of all installed plugins; `name = "package"` of an entry point brings `package.conf`. Imports nothing."""
+    """The config packages of all installed plugins: an entry point `name = "package"` brings `package.conf`."""
     return sorted({f"{entry.value}.conf" for entry in metadata.entry_points(group=GROUP)})
 
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 INTERVAL = 15.0  # seconds between lines where there is no terminal to draw on
 
 
+@runtime_checkable
 class Progressing(Protocol):
     """What a cell tells while it runs."""
 
@@ -46,7 +47,12 @@ class Board:
         self.started = time.monotonic()
         self.name = ""
         self.told = self.started
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeElapsedColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+        )
         self.bars = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
         self.sweep: TaskID = self.bars.add_task("cells", total=total, note="")
         self.cell: TaskID = self.bars.add_task("", total=1.0, note="")
@@ -67,7 +73,9 @@ class Board:
         """How far the present cell is."""
         now = time.monotonic()
         done = self.done + share
-        left = f"{clock((now - self.started) / done * (self.total - done))} left" if done >= 0.1 else "time left unknown"
+        left = (
+            f"{clock((now - self.started) / done * (self.total - done))} left" if done >= 0.1 else "time left unknown"
+        )
         self.bars.update(self.cell, completed=share, note=escape(doing))
         self.bars.update(self.sweep, completed=done, description=f"cell {self.done + 1} of {self.total}", note=left)
         if not self.console.is_terminal and (share == 0.0 or now - self.told >= INTERVAL):

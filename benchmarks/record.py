@@ -38,7 +38,7 @@ class Record:
     validation: Mapping[str, float | None] = field(default_factory=dict)  # at the chosen epoch
     attention_quality: Mapping[str, float | None] = field(default_factory=dict)  # on the test split, teacher-forced
     signatures: Mapping[str, str] = field(default_factory=dict)
-    cost: Mapping[str, float | None] = field(default_factory=dict)
+    cost: Mapping[str, int | float | None] = field(default_factory=dict)
     curves: Mapping[str, list[float | None]] = field(default_factory=dict)  # one value an epoch
     error: str | None = None
     format: int = FORMAT

@@ -73,11 +73,11 @@ class WandbSink(Sink):
         """Logs pictures and the table of predictions, and puts test measures and cost into the summary."""
         run = wandb.run
         assert run is not None
+        pictures = [wandb.Image(picture(exhibit), caption=exhibit.said) for exhibit in exhibits]
         table = wandb.Table(columns=["example", "said", "truth", "attention"])
-        for exhibit in exhibits:
-            shown = wandb.Image(picture(exhibit), caption=exhibit.said)
+        for exhibit, shown in zip(exhibits, pictures, strict=True):
             table.add_data(exhibit.index, exhibit.said, " | ".join(exhibit.truth), shown)
-        run.log({"test/predictions": table})
+        run.log({"test/predictions": table, "test/attention": pictures})
         groups: dict[str, Mapping[str, float | None]] = {
             "test": record.measures,
             "test/attention": record.attention_quality,

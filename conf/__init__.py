@@ -1,0 +1,1 @@
+"""The configuration: what `attnbench list` lists. Data, no code."""

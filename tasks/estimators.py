@@ -24,8 +24,8 @@ class Reinforce(nn.Module):
     """Likelihood, and the score function where positions were drawn (REINFORCE). Xu et al. 2015, §4.1, eq. 11-13.
 
     Gradient a batch: Σ_n [∂ log p(y|s) + λ_r (R_n - b) ∂ log p(s) + λ_e ∂ H(s)] / Σ_n symbols_n, with R_n the example's
-    log-likelihood in nats (`reward=example`) or that a symbol (`reward=symbol`), and b the moving average 0.9 b + 0.1 mean R of earlier
-    batches (the first batch is held against its own mean). With `reward=example`, λ_r = 1 and λ_e = 0 it is the
+    log-likelihood in nats (`reward=example`) or that a symbol (`reward=symbol`), and b the moving average 0.9 b + 0.1 mean R
+    of earlier batches (the first batch is held against its own mean). With `reward=example`, λ_r = 1 and λ_e = 0 it is the
     unbiased gradient of E_s[log p(y|s)]. An output in which nothing was drawn gets plain likelihood.
     The paper leaves λ_r and λ_e to cross-validation; the defaults here are those of its authors' published code.
     """

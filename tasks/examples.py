@@ -1,5 +1,6 @@
 """The one data module: a source's splits, in batches whose order depends on the seed and the epoch alone."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
@@ -30,7 +31,7 @@ class ShuffledBatches(Sampler[list[int]]):
         self.rank, self.world = rank, world
 
     def __len__(self) -> int:
-        return -(-len(self.lengths) // self.batch_size)
+        return math.ceil(len(self.lengths) / self.batch_size)
 
     def __iter__(self) -> Iterator[list[int]]:
         shuffled = self.order.permutation(len(self.lengths))
@@ -47,7 +48,7 @@ class ShuffledBatches(Sampler[list[int]]):
 
 
 class Examples(pl.LightningDataModule):
-    """Batches of a source. `collate` makes a batch from columns of rows; `length` says how long each row of a split is.
+    """Batches of a source. `collate` makes a batch from `Columns` of rows; `length` says how long each row of a split is.
 
     Nothing is read before the first split is asked for.
     """
@@ -55,7 +56,7 @@ class Examples(pl.LightningDataModule):
     def __init__(
         self,
         source: Source,
-        collate: Callable[[Columns], Any],
+        collate: Callable[[Any], Any],
         *,
         length: Callable[[Dataset], Sequence[int]],
         batch_size: int,

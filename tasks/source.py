@@ -39,7 +39,9 @@ class Generated(Source):
         self.seed = seed
         self.sizes = dict(sizes)
         if set(self.sizes) != set(SPLITS) or any(size < 1 for size in self.sizes.values()):
-            raise ValueError(f"sizes={self.sizes}: must give a number of examples, 1 or more, for each of {', '.join(SPLITS)}")
+            raise ValueError(
+                f"sizes={self.sizes}: must give a number of examples, 1 or more, for each of {', '.join(SPLITS)}"
+            )
 
     @abstractmethod
     def rows(self, split: str, seed: int) -> Iterator[dict[str, Any]]:

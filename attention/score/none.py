@@ -9,7 +9,7 @@ from attnbench.attention.core import Memory, Score
 class NoScore(Score):
     """e(q, k) = 0: every position fits equally well. What the `uniform` selection goes with; has no parameters."""
 
-    def __init__(self, query_dim: int, key_dim: int) -> None:  # noqa: ARG002 - the signature that all scores share
+    def __init__(self, query_dim: int, key_dim: int) -> None:
         super().__init__()
 
     def forward(

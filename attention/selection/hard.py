@@ -4,7 +4,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from attnbench.attention.core import Alignment, Selection
+from attnbench.attention.core import Alignment, Score, Selection
+from attnbench.attention.score.none import NoScore
 
 
 class Hard(Selection):
@@ -28,4 +29,13 @@ class Hard(Selection):
     def draw(log_probs: Float[Tensor, "batch query memory"]) -> Int[Tensor, "batch query"]:
         """One position a query, by the Gumbel-max trick; a position of probability 0 is never drawn."""
         gumbel = -torch.empty_like(log_probs).exponential_().log()
-        return (log_probs.detach() + gumbel).argmax(dim=-1)
+        # Noise that underflows to 0 makes gumbel infinite, and -inf + inf would be NaN, which argmax takes for the largest.
+        return (log_probs.detach() + gumbel).masked_fill(log_probs == -torch.inf, -torch.inf).argmax(dim=-1)
+
+    def check(self, score: Score) -> None:
+        """Raises ValueError if the score is `none`: all positions tie, so that evaluation would always look at the first."""
+        if isinstance(score, NoScore):
+            raise ValueError(
+                "selection=hard chooses by scores and cannot go with score NoScore, which gives all positions the same; "
+                "use attention=uniform, or another attention/score"
+            )

@@ -39,7 +39,9 @@ class Reading(Task):
 
     def __init__(self, data: Source, model: ReadingModel, *, batch_size: int, seed: int) -> None:
         if not isinstance(data, READS):
-            raise ValueError(f"task/data={data.name}: task reading reads documents with cloze questions, such as stories")
+            raise ValueError(
+                f"task/data={data.name}: task reading reads documents with cloze questions, such as stories"
+            )
         self.build = model
         self.data = Examples(data, self.collate, length=document_lengths, batch_size=batch_size, seed=seed)
 

@@ -1,7 +1,7 @@
 """What a reader's answers are worth: accuracy, overall and by the number of sentences that a question takes."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from attnbench.tasks.base import Prediction
 

@@ -1,8 +1,8 @@
 """Stories: generated texts about anonymised entities, a cloze question on each, and the evidence that answers it.
 
-    @entity4 sleeps in the garden . a lamp stands in the garden . in the kitchen @entity9 sleeps . ...
-    one hop    @placeholder sleeps in the garden            -> @entity4, from its sentence
-    two hops   where the lamp stands @placeholder sleeps    -> @entity4, from its sentence and the lamp's
+    @entity4 sleeps in oslo . it snows in oslo . in lima @entity9 sleeps . @entity9 knows @entity4 . ...
+    one hop    in oslo @placeholder sleeps          -> @entity4, from its sentence
+    two hops   @placeholder sleeps where it snows   -> @entity4, from its sentence and that on the snow
 
 In every story each activity is done by two entities and each place holds two, so that neither gives the answer alone. Facts
 are alike in all else, entities are numbered anew for each story and sentences shuffled, so that without the question every
@@ -16,10 +16,11 @@ from typing import Any, ClassVar, NamedTuple
 from attnbench.tasks.source import Generated
 
 PLACEHOLDER = "@placeholder"
-ENTITIES = tuple(f"@entity{number}" for number in range(12))
-ACTIVITIES = ("sleeps", "reads", "waits", "sings", "works", "eats", "plays", "rests")
-PLACES = ("garden", "kitchen", "tower", "stable", "cellar", "harbour", "school", "market")
-THINGS = ("lamp", "chair", "barrel", "clock", "mirror", "piano", "statue", "basket")
+ENTITIES = tuple(f"@entity{number}" for number in range(10))
+ACTIVITIES = ("sleeps", "reads", "waits", "sings", "works", "eats")
+PLACES = ("oslo", "lima", "cairo", "delhi", "quito", "rome")
+WEATHER = ("rains", "snows", "hails", "thaws", "freezes", "thunders")
+SIZES = (2, 3)
 MEETINGS = ("greets", "follows", "knows")
 
 
@@ -49,15 +50,15 @@ class Story:
             for index in range(size)
             for step in (0, 1)
         ]
-        self.things = dict(zip(places, rng.sample(THINGS, size), strict=True))
+        self.weather = dict(zip(places, rng.sample(WEATHER, size), strict=True))
 
     def sentences(self) -> list[list[str]]:
-        """All facts, then each place's thing, then a few meetings that nothing asks about."""
-        facts = [written(f.entity, f.activity, ("in", "the", f.place), self.rng) for f in self.facts]
-        things = [["a", thing, "stands", "in", "the", place] for place, thing in self.things.items()]
+        """All facts, then each place's weather, then a few meetings that nothing asks about."""
+        facts = [written(f.entity, f.activity, ("in", f.place), self.rng) for f in self.facts]
+        weather = [written("it", verb, ("in", place), self.rng) for place, verb in self.weather.items()]
         actors = [fact.entity for fact in self.facts]
-        meetings = [self.meeting(*self.rng.sample(actors, 2)) for _ in range(self.rng.randint(1, 3))]
-        return [*facts, *things, *meetings]
+        meetings = [self.meeting(*self.rng.sample(actors, 2)) for _ in range(self.rng.randint(0, 2))]
+        return [*facts, *weather, *meetings]
 
     def meeting(self, one: str, other: str) -> list[str]:
         """A sentence in which one entity does something to another."""
@@ -67,9 +68,9 @@ class Story:
         """The story as columns, with a question that takes one or two sentences to answer."""
         sentences = self.sentences()
         asked = self.rng.randrange(len(self.facts))
-        fact, places = self.facts[asked], list(self.things)
+        fact, places = self.facts[asked], list(self.weather)
         evidence = {asked} if hops == 1 else {asked, len(self.facts) + places.index(fact.place)}
-        where = ("in", "the", fact.place) if hops == 1 else ("where", "the", self.things[fact.place], "stands")
+        where = ("in", fact.place) if hops == 1 else ("where", "it", self.weather[fact.place])
         order = self.rng.sample(range(len(sentences)), len(sentences))
         document: list[str] = []
         gold = []
@@ -88,7 +89,7 @@ class Story:
 
 
 class Stories(Generated):
-    """Cloze questions on stories of about 60 to 80 words; `two_hops` is the share of questions that take two sentences.
+    """Cloze questions on stories of 30 to 70 words; `two_hops` is the share of questions that take two sentences.
 
     Columns document and question (lists of words), answer, candidates (the document's entities), gold (links [0, position] to the
     words of the evidence) and hops.
@@ -102,9 +103,9 @@ class Stories(Generated):
             raise ValueError(f"two_hops={two_hops}: must be a share from 0 to 1")
         self.two_hops = two_hops
 
-    def rows(self, split: str, seed: int) -> Iterator[dict[str, Any]]:  # noqa: ARG002 - splits differ in seed alone
+    def rows(self, split: str, seed: int) -> Iterator[dict[str, Any]]:
         """Endless stories."""
         rng = random.Random(seed)
         while True:
-            story = Story(rng.choice((3, 4)), rng)
+            story = Story(rng.choice(SIZES), rng)
             yield story.row(hops=2 if rng.random() < self.two_hops else 1)

@@ -26,7 +26,8 @@ class State(NamedTuple):
 
 
 class RecurrentDecoder(nn.Module):
-    """s_0 = tanh(W_0 a); c_t = attend(s_{t-1}); s_t = RNN([E y_{t-1}; c_t], s_{t-1}); p(y_t) = softmax(V tanh(W [s_t; c_t; E y_{t-1}])).
+    """s_0 = tanh(W_0 a); c_t = attend(s_{t-1}); s_t = RNN([E y_{t-1}; c_t], s_{t-1});
+    p(y_t) = softmax(V tanh(W [s_t; c_t; E y_{t-1}])).
 
     Bahdanau et al. 2015, A.2.2 with a GRU, Xu et al. 2015, §3.1.2 with an LSTM (whose memory starts as tanh(W_c a)). The deep
     output layer is tanh where Bahdanau has maxout and Xu nothing; it is the same for both cells.
@@ -87,7 +88,7 @@ class RecurrentDecoder(nn.Module):
         memory: Memory,
         gold: Bool[Tensor, "batch query memory"] | None = None,
     ) -> Output:
-        """Teacher-forced over `target`, which runs from the start symbol to the end symbol; queries are its words but the first."""
+        """Teacher-forced over `target`, which runs from the start to the end symbol; queries are its words but the first."""
         embedded = self.dropout(self.embedding(target[:, :-1]))
         state = self.start(summary)
         steps: list[tuple[Tensor, Tensor, Alignment]] = []
@@ -98,7 +99,9 @@ class RecurrentDecoder(nn.Module):
         context = torch.stack([step[1] for step in steps], dim=1)
         logits = self.logits(hidden, context, embedded)
         asked = target[:, 1:]
-        nll = functional.cross_entropy(logits.flatten(0, 1).float(), asked.flatten(), ignore_index=Vocabulary.pad, reduction="none")
+        nll = functional.cross_entropy(
+            logits.flatten(0, 1).float(), asked.flatten(), ignore_index=Vocabulary.pad, reduction="none"
+        )
         counted = asked != Vocabulary.pad
         alignment = Alignment.join([step[2] for step in steps]).keep(counted)
         return Output(nll.view_as(asked).sum(dim=1), counted.sum(dim=1), [alignment], gold)

@@ -19,14 +19,13 @@ class Said(NamedTuple):
 
 
 @torch.no_grad()
-def greedy(
-    decoder: RecurrentDecoder, summary: Float[Tensor, "batch start"], memory: Memory, *, limit: int
-) -> Said:
+def greedy(decoder: RecurrentDecoder, summary: Float[Tensor, "batch start"], memory: Memory, *, limit: int) -> Said:
     """The likeliest word at each step, until every sentence has ended or holds `limit` symbols."""
     state = decoder.start(summary)
     word = torch.full((summary.shape[0],), Vocabulary.start, device=summary.device)
     ended = torch.zeros_like(word, dtype=torch.bool)
-    words, alignments = [], []
+    words: list[Tensor] = []
+    alignments: list[Alignment] = []
     while len(words) < limit and not bool(ended.all()):
         embedded = decoder.embedding(word)
         context, alignment, state = decoder.step(embedded, state, memory)

@@ -48,7 +48,9 @@ def padded(rows: Sequence[Sequence[int]]) -> Int[Tensor, "batch length"]:
     return result
 
 
-def link_matrix(links: Sequence[Sequence[Sequence[int]]], queries: int, memory: int) -> Bool[Tensor, "batch query memory"]:
+def link_matrix(
+    links: Sequence[Sequence[Sequence[int]]], queries: int, memory: int
+) -> Bool[Tensor, "batch query memory"]:
     """Gold links [query, position] of each example as a mask."""
     result = torch.zeros(len(links), queries, memory, dtype=torch.bool)
     for index, pairs in enumerate(links):

@@ -23,7 +23,9 @@ READS = (Phrases, ParallelFiles, HubPairs)
 class TranslationModel(Protocol):
     """A translation model whose vocabularies and attention are left open."""
 
-    def __call__(self, source: Vocabulary, target: Vocabulary, attention: AttentionFactory) -> Model: ...
+    def __call__(self, source: Vocabulary, target: Vocabulary, attention: AttentionFactory) -> Model:
+        """The model."""
+        ...
 
 
 class Translation(Task):
@@ -38,7 +40,9 @@ class Translation(Task):
 
     def __init__(self, data: Source, model: TranslationModel, *, batch_size: int, seed: int, least_count: int) -> None:
         if not isinstance(data, READS):
-            raise ValueError(f"task/data={data.name}: task translation reads sentence pairs, such as phrases or multi30k")
+            raise ValueError(
+                f"task/data={data.name}: task translation reads sentence pairs, such as phrases or multi30k"
+            )
         if least_count < 1:
             raise ValueError(f"least_count={least_count}: must be at least 1")
         self.build = model

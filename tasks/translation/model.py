@@ -82,7 +82,10 @@ class RNNsearch(Model):
         summary, memory = self.encode(batch.source)
         said = greedy(self.decoder, summary, memory, limit=self.limit)
         words = [self.target.decode(row) for row in said.words.tolist()]
-        ended = [row + ["</s>"] * (Vocabulary.end in numbers) for row, numbers in zip(words, said.words.tolist(), strict=True)]
+        ended = [
+            row + ["</s>"] * (Vocabulary.end in numbers)
+            for row, numbers in zip(words, said.words.tolist(), strict=True)
+        ]
         return Prediction(
             said=[" ".join(row) for row in words],
             truth=[[" ".join(row)] for row in batch.target_words],

@@ -25,7 +25,9 @@ def read_lines(path: Path) -> list[str]:
         line = data[: error.start].count(b"\n") + 1
         raise DataError(f"{path}: line {line} is not UTF-8; convert the file") from None
     if text and not text.endswith("\n"):
-        raise DataError(f"{path}: the last line does not end, so the file may be cut short; fetch it again or end the line")
+        raise DataError(
+            f"{path}: the last line does not end, so the file may be cut short; fetch it again or end the line"
+        )
     return text.split("\n")[:-1]
 
 
@@ -84,7 +86,9 @@ class Multi30k(ParallelFiles):
 
     def __init__(self, *, data_dir: str | None, source: str, target: str, test: str) -> None:
         stems = {"train": "train", "validation": "val", "test": test}
-        files = {s: (f"multi30k/tok/{stem}.{source}.gz", f"multi30k/tok/{stem}.{target}.gz") for s, stem in stems.items()}
+        files = {
+            s: (f"multi30k/tok/{stem}.{source}.gz", f"multi30k/tok/{stem}.{target}.gz") for s, stem in stems.items()
+        }
         super().__init__(data_dir=data_dir, files=files, tokenize=False)
 
 
@@ -105,7 +109,7 @@ class HubPairs(Source):
         revision = None if Path(self.path).exists() else self.revision
         try:
             splits = load_dataset(self.path, revision=revision, download_config=download)
-        except Exception as error:  # noqa: BLE001 - the hub's client raises dozens of kinds
+        except Exception as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise DataError(f"hub data set {self.path} (revision {self.revision}) cannot be had: {reason}") from None
         missing = [split for split in SPLITS if split not in splits]

@@ -1,0 +1,160 @@
+"""Records to a comparison. Nothing is averaged over runs that differ in more than their seed."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from attnbench.benchmarks.comparison import Comparison, Row, Run, Table
+from attnbench.benchmarks.record import Record
+from attnbench.benchmarks.sameness import differences, machines, told, variant
+
+FEW = 3  # seeds below which a spread is hardly known
+
+
+class CompareError(ValueError):
+    """Records that cannot be compared; the message is one line that says why, and the remedy."""
+
+
+def compare(records: Mapping[Path, Record], *, mixed: bool = False) -> Comparison:
+    """The comparison of all records, given by their cells' folders.
+
+    Raises CompareError where runs of one table differ in budget, data, code or anything else but mechanism and seed. `mixed`
+    compares them all the same: each variant has a row of its own, and the comparison says what differs.
+    """
+    if not records:
+        raise CompareError("no records found; give folders that hold runs, such as runs/")
+    groups: dict[tuple[str, str, str], list[Run]] = defaultdict(list)
+    for run in once(Run(folder, record) for folder, record in records.items()):
+        groups[run.record.task, run.record.data, run.record.model].append(run)
+    titles = table_titles(list(groups))
+    tables = [table(groups[key], titles[key], mixed=mixed) for key in sorted(groups)]
+    return Comparison(tables, mechanisms(tables), warnings(tables))
+
+
+def once(runs: Iterable[Run]) -> list[Run]:
+    """Each cell once, the finished record where there are several."""
+    cells: dict[str, Run] = {}
+    for run in runs:
+        known = cells.get(run.record.cell)
+        if known is None or (run.record.finished and not known.record.finished):
+            cells[run.record.cell] = run
+    return list(cells.values())
+
+
+def table_titles(keys: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], str]:
+    """`task (data)`, with the model where that alone would not tell two tables apart."""
+    pairs = [key[:2] for key in keys]
+    return {key: f"{key[0]} ({', '.join(key[1:] if pairs.count(key[:2]) > 1 else key[1:2])})" for key in keys}
+
+
+def table(runs: Sequence[Run], title: str, *, mixed: bool) -> Table:
+    """The table of one task. Raises CompareError."""
+    finished = [run.record for run in runs if run.record.finished]
+    differing = differences(finished)
+    if differing and not mixed:
+        raise CompareError(
+            f"{title}: runs differ in {told(differing)}; give runs that share them, or add --mixed to compare all the same"
+        )
+    first = finished[0] if finished else runs[0].record
+    found = rows(runs, differing, title, mixed=mixed)
+    warned = [f"mixed on request: runs differ in {told(differing)}"] if differing else []
+    hosts = machines(finished)
+    if len(hosts) > 1:
+        warned.append(f"runs come from different machines ({'; '.join(hosts)}): their times do not compare")
+    return Table(
+        task=first.task,
+        data=first.data,
+        model=first.model,
+        primary=first.primary,
+        higher_is_better=first.better == "higher",
+        rows=found,
+        warnings=[*warned, *seed_warnings(found)],
+        title=title,
+    )
+
+
+def rows(runs: Sequence[Run], differing: Mapping[str, Sequence[str]], title: str, *, mixed: bool) -> list[Row]:
+    """A row a mechanism, by name, controls last; a mechanism with several variants has a row for each of them."""
+    named = labelled([run for run in runs if run.record.finished], differing, title, mixed=mixed)
+    failed: dict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        if not run.record.finished:
+            failed[run.record.attention].append(run)
+    names = [*named, *(name for name in failed if name not in named)]
+    found = [Row(name, by_seed(named.get(name, [])), by_seed(failed.get(name, []))) for name in names]
+    return sorted(found, key=lambda row: (row.control, row.mechanism))
+
+
+def by_seed(runs: Iterable[Run]) -> list[Run]:
+    """In the order of their seeds."""
+    return sorted(runs, key=lambda run: (run.record.seed, run.record.cell))
+
+
+def labelled(
+    runs: Sequence[Run], differing: Mapping[str, Sequence[str]], title: str, *, mixed: bool
+) -> dict[str, list[Run]]:
+    """Runs by their row's name, in each of which a seed occurs once. Raises CompareError."""
+    mechanism: dict[str, dict[str, list[Run]]] = defaultdict(lambda: defaultdict(list))
+    for run in runs:
+        mechanism[run.record.attention][variant(run.record, differing)].append(run)
+    named: dict[str, list[Run]] = defaultdict(list)
+    for name, variants in mechanism.items():
+        for label, members in variants.items():
+            row = f"{name} ({label})" if len(variants) > 1 else name
+            twice = same_seed(members)
+            if twice and not mixed:
+                places = ", ".join(str(run.folder) for run in twice)
+                raise CompareError(
+                    f"{title}: two different runs of {name} with seed {twice[0].record.seed} ({places}); "
+                    "give one of them, or add --mixed to show both"
+                )
+            for run in members:
+                named[f"{row} (cell {run.record.cell[:8]})" if twice else row].append(run)
+    return named
+
+
+def same_seed(runs: Sequence[Run]) -> list[Run]:
+    """The first two runs that share a seed, if any do."""
+    seen: dict[int, Run] = {}
+    for run in runs:
+        if run.record.seed in seen:
+            return [seen[run.record.seed], run]
+        seen[run.record.seed] = run
+    return []
+
+
+def seed_warnings(rows: Sequence[Row]) -> list[str]:
+    """Few seeds, and seeds that are not the same for all."""
+    seeds = {row.mechanism: row.seeds for row in rows if row.runs}
+    if not seeds:
+        return []
+    warned = []
+    fewest = min(len(found) for found in seeds.values())
+    if fewest == 1:
+        warned.append("one seed for at least one mechanism: its spread is unknown")
+    elif fewest < FEW:
+        warned.append(f"{fewest} seeds for at least one mechanism: its spread is a rough guess")
+    if len({tuple(found) for found in seeds.values()}) > 1:
+        told_seeds = "; ".join(f"{name} {', '.join(map(str, found))}" for name, found in seeds.items())
+        warned.append(f"not all mechanisms ran with the same seeds ({told_seeds})")
+    return warned
+
+
+def mechanisms(tables: Sequence[Table]) -> list[str]:
+    """All rows' names, by name, controls last."""
+    found = {row.mechanism: row.control for table in tables for row in table.rows}
+    return sorted(found, key=lambda name: (found[name], name))
+
+
+def warnings(tables: Sequence[Table]) -> list[str]:
+    """What a reader must know before the numbers."""
+    failed = sum(len(row.failed) for table in tables for row in table.rows)
+    total = failed + sum(len(table.runs) for table in tables)
+    lost = (
+        [f"{failed} of {total} cells failed: they are listed with their cause and count in no mean"] if failed else []
+    )
+    where: dict[str, list[str]] = defaultdict(list)
+    for table in tables:
+        for warning in table.warnings:
+            where[warning].append(table.title)
+    return [*lost, *(f"{', '.join(titles)}: {warning}" for warning, titles in where.items())]

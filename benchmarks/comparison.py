@@ -1,0 +1,152 @@
+"""What a comparison is: tables of one task each, a row a mechanism, a summary a measure. Values only."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any, NamedTuple
+
+from attnbench.benchmarks.record import Record
+
+CONTROL = "uniform"  # the selection that looks everywhere alike
+
+
+class Run(NamedTuple):
+    """A cell and where its files stand."""
+
+    folder: Path
+    record: Record
+
+
+class Summary(NamedTuple):
+    """One measure over seeds. `spread` is the sample standard deviation (n - 1), None for one seed."""
+
+    mean: float
+    spread: float | None
+    by_seed: Mapping[int, float]
+
+    @property
+    def seeds(self) -> int:
+        """How many seeds have a value."""
+        return len(self.by_seed)
+
+
+def summary(by_seed: Mapping[int, float]) -> Summary:
+    """Mean and spread of at least one value."""
+    values = list(by_seed.values())
+    return Summary(fmean(values), stdev(values) if len(values) > 1 else None, dict(by_seed))
+
+
+def summaries(records: Sequence[Record], part: Callable[[Record], Mapping[str, Any]]) -> dict[str, Summary]:
+    """A summary for every name that has a value under some seed; a value that is missing counts nowhere."""
+    names = dict.fromkeys(name for record in records for name in part(record))
+    found = {
+        name: {record.seed: float(part(record)[name]) for record in records if part(record).get(name) is not None}
+        for name in names
+    }
+    return {name: summary(by_seed) for name, by_seed in found.items() if by_seed}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One mechanism on one task: its finished runs by seed, its failed ones, and what the finished ones add up to."""
+
+    mechanism: str
+    runs: Sequence[Run]
+    failed: Sequence[Run] = ()
+
+    @property
+    def records(self) -> list[Record]:
+        """Of the finished runs."""
+        return [run.record for run in self.runs]
+
+    @property
+    def control(self) -> bool:
+        """Whether this is the mechanism that does not choose where to look."""
+        return {run.record.selection for run in (*self.runs, *self.failed)} == {CONTROL}
+
+    @property
+    def seeds(self) -> list[int]:
+        """Of the finished runs."""
+        return [record.seed for record in self.records]
+
+    @cached_property
+    def measures(self) -> Mapping[str, Summary]:
+        """On the test split."""
+        return summaries(self.records, lambda record: record.measures)
+
+    @cached_property
+    def attention_quality(self) -> Mapping[str, Summary]:
+        """On the test split, teacher-forced."""
+        return summaries(self.records, lambda record: record.attention_quality)
+
+    @cached_property
+    def cost(self) -> Mapping[str, Summary]:
+        """Parameters, seconds, bytes."""
+        return summaries(self.records, lambda record: record.cost)
+
+
+@dataclass(frozen=True)
+class Table:
+    """One task on one data set with one model. `primary` is empty where nothing finished."""
+
+    task: str
+    data: str
+    model: str
+    primary: str
+    higher_is_better: bool
+    rows: Sequence[Row]
+    warnings: Sequence[str] = ()
+    title: str = ""
+
+    @property
+    def key(self) -> str:
+        """A name that no other table of the comparison has."""
+        return f"{self.task}/{self.data}/{self.model}"
+
+    def row(self, mechanism: str) -> Row | None:
+        """The mechanism's row, None where it has none."""
+        return next((row for row in self.rows if row.mechanism == mechanism), None)
+
+    @property
+    def best(self) -> list[Row]:
+        """The rows with the best mean of the primary measure: several where they are equal, none where no run has one."""
+        means = {row.mechanism: row.measures[self.primary].mean for row in self.rows if self.primary in row.measures}
+        if not means:
+            return []
+        top = max(means.values()) if self.higher_is_better else min(means.values())
+        return [row for row in self.rows if means.get(row.mechanism) == top]
+
+    @property
+    def runs(self) -> list[Run]:
+        """All finished runs."""
+        return [run for row in self.rows for run in row.runs]
+
+    @property
+    def signatures(self) -> Mapping[str, Sequence[str]]:
+        """How measures were computed: every signature that occurs."""
+        found: dict[str, dict[str, None]] = {}
+        for run in self.runs:
+            for measure, signature in run.record.signatures.items():
+                found.setdefault(measure, {})[signature] = None
+        return {measure: list(signatures) for measure, signatures in found.items()}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All tables, the mechanisms of all of them in the order they are shown, and what a reader must be warned of."""
+
+    tables: Sequence[Table]
+    mechanisms: Sequence[str]
+    warnings: Sequence[str] = field(default=())
+
+    @property
+    def runs(self) -> list[Run]:
+        """All finished runs."""
+        return [run for table in self.tables for run in table.runs]
+
+    @property
+    def failed(self) -> list[Run]:
+        """All failed runs."""
+        return [run for table in self.tables for row in table.rows for run in row.failed]

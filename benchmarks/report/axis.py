@@ -1,0 +1,32 @@
+"""Axes of drawings: round ticks, and numbers to places on the page."""
+
+import math
+from collections.abc import Callable, Sequence
+
+
+def scale(lowest: float, highest: float, start: float, end: float) -> Callable[[float], float]:
+    """Maps lowest..highest to start..end; all to the middle where there is no extent."""
+    extent = highest - lowest
+    return lambda value: (start + end) / 2 if extent == 0 else start + (end - start) * (value - lowest) / extent
+
+
+def ticks(lowest: float, highest: float, count: int = 5) -> list[float]:
+    """About `count` round numbers within the range."""
+    if highest <= lowest:
+        return [lowest]
+    rough = (highest - lowest) / count
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
+    return [index * step for index in range(math.ceil(lowest / step - 1e-9), math.floor(highest / step + 1e-9) + 1)]
+
+
+def padded(values: Sequence[float], share: float = 0.06) -> tuple[float, float]:
+    """The range of the values with some air around it."""
+    lowest, highest = min(values), max(values)
+    air = (highest - lowest) * share or abs(highest) * share or 1.0
+    return lowest - air, highest + air
+
+
+def tick_text(value: float) -> str:
+    """A tick's number, short."""
+    return f"{value:.6g}" if value else "0"

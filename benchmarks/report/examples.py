@@ -1,0 +1,103 @@
+"""What the page's attention explorer shows: the same test examples under every mechanism, with where each looked."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from attnbench.benchmarks.comparison import Row, Run, Table
+from attnbench.benchmarks.exhibit import Exhibit
+from attnbench.benchmarks.record import RecordError
+from attnbench.benchmarks.report.marks import Mark
+from attnbench.benchmarks.report.numbers import decimals, fixed, label
+
+PICTURE = re.compile(r"data:image/(png|jpeg);base64,[A-Za-z0-9+/=]+")
+LONG = 45  # memory words above which a matrix would not fit a page: the text itself is coloured
+
+
+class Shown(NamedTuple):
+    """An example as one mechanism's run saw it, and what it scored on the primary measure."""
+
+    row: Row
+    run: Run
+    exhibit: Exhibit
+    score: str
+
+
+def examples(table: Table, marks: Mapping[str, Mark]) -> list[dict[str, Any]]:
+    """Examples in their order, each with a panel a mechanism; an example is the same where index and truth are."""
+    groups: dict[tuple[int, tuple[str, ...]], list[Shown]] = {}
+    for row in table.rows:
+        for shown in of_row(row, table.primary):
+            groups.setdefault((shown.exhibit.index, tuple(shown.exhibit.truth)), []).append(shown)
+    return [example(groups[key], marks) for key in sorted(groups)]
+
+
+def of_row(row: Row, primary: str) -> Iterator[Shown]:
+    """The examples of the row's first seed that kept any."""
+    for run in row.runs:
+        kept = read(run.folder / "exhibits.json")
+        if kept:
+            scores = (read(run.folder / "examples.json") or {}).get("each", {}).get(primary, [])
+            places = decimals(primary, [value for value in scores if value is not None])
+            for exhibit in map(exhibit_of, kept):
+                scored = scores[exhibit.index] if exhibit.index < len(scores) else None
+                score = "" if scored is None else f"{label(primary)} {fixed(scored, places)}"
+                yield Shown(row, run, exhibit, score)
+            return
+
+
+def read(path: Path) -> Any:
+    """A JSON file's value, None where there is no file. Raises RecordError where it is damaged."""
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise RecordError(f"{path}: damaged ({error}); run its cell again") from None
+
+
+def exhibit_of(raw: Mapping[str, Any]) -> Exhibit:
+    """An exhibit from its JSON, in which the grid has become a list; keys that it does not know are left."""
+    known = {field.name: raw[field.name] for field in fields(Exhibit) if field.name in raw}
+    grid = raw.get("grid")
+    return Exhibit(**{**known, "grid": None if grid is None else tuple(grid)})
+
+
+def kind(exhibit: Exhibit) -> str:
+    """How it is drawn: over the picture, as a coloured text, or as a matrix."""
+    if exhibit.grid:
+        return "picture"
+    return "text" if len(exhibit.queries) == 1 or len(exhibit.memory) > LONG else "matrix"
+
+
+def example(shown: list[Shown], marks: Mapping[str, Mark]) -> dict[str, Any]:
+    """What all panels share, and the panels."""
+    first = shown[0].exhibit
+    return {
+        "number": first.index + 1,
+        "kind": kind(first),
+        "truth": first.truth,
+        "image": first.image if first.image and PICTURE.fullmatch(first.image) else None,
+        "grid": first.grid,
+        "panels": [panel(one, marks[one.row.mechanism]) for one in shown],
+    }
+
+
+def panel(shown: Shown, mark: Mark) -> dict[str, Any]:
+    """One mechanism's part. Gold is given as the positions in each query's row."""
+    exhibit = shown.exhibit
+    gold = None if exhibit.gold is None else [[i for i, is_gold in enumerate(row) if is_gold] for row in exhibit.gold]
+    return {
+        "mechanism": shown.row.mechanism,
+        "colour": mark.colour,
+        "seed": shown.run.record.seed,
+        "score": shown.score,
+        "said": exhibit.said,
+        "queries": exhibit.queries,
+        "memory": exhibit.memory,
+        "weights": exhibit.weights,
+        "gold": gold,
+    }

@@ -1,0 +1,134 @@
+"""The report's tables as plain text in cells, before any format: the overview of all tasks, and one task in full."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from attnbench.benchmarks.comparison import Comparison, Row, Summary, Table
+from attnbench.benchmarks.report.numbers import (
+    COSTS,
+    DASH,
+    LOWER_IS_BETTER,
+    cost,
+    decimals,
+    duration,
+    label,
+    mean_and_spread,
+    seeds,
+)
+
+UP, DOWN = "\u00a0↑", "\u00a0↓"  # held to the word before them
+
+
+class Entry(NamedTuple):
+    """A cell: its text, a smaller note, and whether it holds the best mean of its column."""
+
+    text: str
+    note: str = ""
+    best: bool = False
+
+
+class Column(NamedTuple):
+    """A column's title, and what it belongs to."""
+
+    title: str
+    group: str = ""
+
+
+class Line(NamedTuple):
+    """A row: the mechanism and its cells, one a column."""
+
+    mechanism: str
+    entries: Sequence[Entry]
+    control: bool = False
+
+
+class Grid(NamedTuple):
+    """A whole table; its first column, the mechanism, goes without saying."""
+
+    columns: Sequence[Column]
+    lines: Sequence[Line]
+
+
+def overview(comparison: Comparison) -> Grid:
+    """Mechanisms × tasks on each task's primary measure, the cost beside it."""
+    columns = [Column(primary_title(table), table.title) for table in comparison.tables]
+    lines = []
+    for mechanism in comparison.mechanisms:
+        entries = [overview_entry(table, table.row(mechanism)) for table in comparison.tables]
+        found = [table.row(mechanism) for table in comparison.tables]
+        lines.append(Line(mechanism, entries, any(row is not None and row.control for row in found)))
+    return Grid(columns, lines)
+
+
+def primary_title(table: Table) -> str:
+    """The primary measure and its direction."""
+    return f"{label(table.primary)}{UP if table.higher_is_better else DOWN}" if table.primary else DASH
+
+
+def overview_entry(table: Table, row: Row | None) -> Entry:
+    """Mean ± s.d., with the number of seeds, parameters and time as a note."""
+    found = row.measures.get(table.primary) if row else None
+    if row is None or found is None:
+        return Entry(DASH, "failed" if row and row.failed else "")
+    text = mean_and_spread(found, places(table.rows, table.primary))
+    spent = [f"n={found.seeds}"]
+    spent += [cost("parameters", row.cost["parameters"])] if "parameters" in row.cost else []
+    spent += [duration(row.cost["seconds"].mean)] if "seconds" in row.cost else []
+    return Entry(text, " · ".join(spent), stands_out(table, row))
+
+
+def stands_out(table: Table, row: Row) -> bool:
+    """Whether the row's mean is the best of at least two."""
+    return row in table.best and sum(table.primary in other.measures for other in table.rows) > 1
+
+
+def places(rows: Sequence[Row], name: str) -> int:
+    """The decimals of one measure's column."""
+    return decimals(name, [row.measures[name].mean for row in rows if name in row.measures])
+
+
+def detail(table: Table) -> Grid:
+    """One task: every measure, the primary one first, attention quality, cost."""
+    measures = names((row.measures for row in table.rows), first=table.primary)
+    qualities = names(row.attention_quality for row in table.rows)
+    costs = [name for name in COSTS if any(name in row.cost for row in table.rows)]
+    columns = [Column("Seeds")]
+    columns += [Column(titled(table, name), "Quality on the test split") for name in measures]
+    columns += [Column(titled(table, name), "Attention") for name in qualities]
+    columns += [Column(label(name), "Cost") for name in costs]
+    lines = [
+        Line(row.mechanism, detail_entries(table, row, measures, qualities, costs), row.control) for row in table.rows
+    ]
+    return Grid(columns, lines)
+
+
+def names(parts: Iterable[Mapping[str, Summary]], *, first: str = "") -> list[str]:
+    """All names that occur, in the order of the records, `first` before the others."""
+    found = dict.fromkeys(name for part in parts for name in part)
+    return sorted(found, key=lambda name: name != first)
+
+
+def titled(table: Table, name: str) -> str:
+    """A measure's label, with its direction where that is known."""
+    if name == table.primary:
+        return primary_title(table)
+    return f"{label(name)}{DOWN}" if name in LOWER_IS_BETTER else label(name)
+
+
+def detail_entries(
+    table: Table, row: Row, measures: Sequence[str], qualities: Sequence[str], costs: Sequence[str]
+) -> list[Entry]:
+    """The cells of one mechanism."""
+    entries = [Entry(str(len(row.runs)) if row.runs else DASH, f"{len(row.failed)} failed" if row.failed else "")]
+    for name in measures:
+        best = name == table.primary and stands_out(table, row)
+        entries.append(measured(row, row.measures.get(name), places(table.rows, name), best=best))
+    for name in qualities:
+        entries.append(measured(row, row.attention_quality.get(name), 3))
+    return entries + [Entry(cost(name, row.cost.get(name))) for name in costs]
+
+
+def measured(row: Row, found: Summary | None, decimal_places: int, *, best: bool = False) -> Entry:
+    """Mean ± s.d., with the number of seeds where some of the row's runs have no value."""
+    note = seeds(found.seeds) if found and found.seeds < len(row.runs) else ""
+    return Entry(mean_and_spread(found, decimal_places), note, best)

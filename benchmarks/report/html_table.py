@@ -1,0 +1,57 @@
+"""A grid as an HTML table that scrolls inside its own frame."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from itertools import groupby
+
+from attnbench.benchmarks.report.grid import Entry, Grid, Line
+from attnbench.benchmarks.report.marks import Mark
+
+
+def html_table(grid: Grid, marks: Mapping[str, Mark], caption: str, *, css: str = "") -> str:
+    """The table, its columns' groups in a row above them."""
+    names = [column.group for column in grid.columns]
+    starts = [index > 0 and name != names[index - 1] for index, name in enumerate(names)]
+    titles = "".join(
+        f'<th scope="col"{started(start)}>{escape(column.title)}</th>'
+        for column, start in zip(grid.columns, starts, strict=True)
+    )
+    body = "".join(body_line(line, marks[line.mechanism], starts) for line in grid.lines)
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table class="{css}">'
+        f'<caption>{escape(caption)}</caption><thead><tr class="groups"><td></td>{group_heads(names)}</tr>'
+        f'<tr><th scope="col">mechanism</th>{titles}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
+
+
+def started(start: bool) -> str:
+    """The class of a cell in which a group of columns starts."""
+    return ' class="starts"' if start else ""
+
+
+def group_heads(names: Sequence[str]) -> str:
+    """The groups' names, each over its columns."""
+    heads = [(name, len(list(columns))) for name, columns in groupby(names)]
+    return "".join(
+        f'<th scope="colgroup" colspan="{count}"{started(index > 0)}>{escape(name)}</th>'
+        if name
+        else f'<td colspan="{count}"></td>'
+        for index, (name, count) in enumerate(heads)
+    )
+
+
+def body_line(line: Line, mark: Mark, starts: Sequence[bool]) -> str:
+    """One mechanism."""
+    cells = "".join(cell(entry, start) for entry, start in zip(line.entries, starts, strict=True))
+    css = ' class="control-row"' if line.control else ""
+    return f'<tr{css}><th scope="row">{mark.swatch}{escape(line.mechanism)}</th>{cells}</tr>'
+
+
+def cell(entry: Entry, start: bool) -> str:
+    """A cell with its mark and its note."""
+    mark = '<span class="best" title="best mean">▲</span> ' if entry.best else ""
+    mean, _, spread = entry.text.partition(" ± ")
+    text = f"<strong>{escape(mean)}</strong>" if entry.best else escape(mean)
+    text += f' <span class="spread">± {escape(spread)}</span>' if spread else ""
+    note = f"<small>{escape(entry.note)}</small>" if entry.note else ""
+    return f"<td{started(start)}>{mark}{text}{note}</td>"

@@ -1,0 +1,80 @@
+"""The comparison as Markdown."""
+
+from collections.abc import Sequence
+
+from attnbench.benchmarks.comparison import Comparison, Table
+from attnbench.benchmarks.report.findings import caveat, finding, size
+from attnbench.benchmarks.report.grid import Entry, Grid, detail, overview
+from attnbench.benchmarks.report.numbers import label
+from attnbench.benchmarks.report.provenance import facts
+
+SPECIAL = "\\`*_{}[]<>#|~&"
+
+
+def plain(text: str) -> str:
+    """The text with everything escaped that Markdown or HTML would read as markup, in one line."""
+    return "".join(f"\\{sign}" if sign in SPECIAL else sign for sign in " ".join(text.split()))
+
+
+def markdown_table(comparison: Comparison) -> str:
+    """The table alone: all columns of a single task with its signatures below, else the overview of all tasks."""
+    if len(comparison.tables) != 1:
+        return pipes(overview(comparison), with_notes=True)
+    (table,) = comparison.tables
+    return "\n".join([pipes(detail(table)), *signature_lines(table)])
+
+
+def pipes(grid: Grid, *, with_notes: bool = False) -> str:
+    """A grid as a pipe table."""
+    titles = [
+        f"{column.group}: {column.title}" if with_notes and column.group else column.title for column in grid.columns
+    ]
+    lines = [bar(["mechanism", *map(plain, titles)]), bar(["---", *["---:"] * len(titles)])]
+    for line in grid.lines:
+        lines.append(bar([plain(line.mechanism), *(cell(entry) for entry in line.entries)]))
+    return "\n".join(lines) + "\n"
+
+
+def bar(cells: Sequence[str]) -> str:
+    """One line of a pipe table."""
+    return f"| {' | '.join(cells)} |"
+
+
+def cell(entry: Entry) -> str:
+    """A cell's text, the best mean in bold with its mark, the note behind it."""
+    text = f"**{plain(entry.text)}** ▲" if entry.best else plain(entry.text)
+    return f"{text} ({plain(entry.note)})" if entry.note else text
+
+
+def signature_lines(table: Table) -> list[str]:
+    """How measures were computed."""
+    found = [f"- {label(name)}: `{s.replace('`', '')}`" for name, all_ in table.signatures.items() for s in all_]
+    return ["", *found] if found else []
+
+
+def markdown(comparison: Comparison) -> str:
+    """The whole report."""
+    parts = ["# Attention mechanisms compared", "", size(comparison), ""]
+    parts += [f"- {plain(finding(table))}" for table in comparison.tables]
+    if comparison.warnings:
+        parts += ["", "## Warnings", "", *(f"- {plain(warning)}" for warning in comparison.warnings)]
+    parts += ["", "## Overview", "", pipes(overview(comparison), with_notes=True), caveat(comparison)]
+    for table in comparison.tables:
+        parts += ["", f"## {plain(table.title)}", "", pipes(detail(table)), *signature_lines(table)]
+    parts += [*failures(comparison), "", "## Provenance"]
+    for table in comparison.tables:
+        parts += ["", f"### {plain(table.title)}", ""]
+        parts += [f"- {name}: {plain(value)}" for name, value in facts(table).items()]
+    return "\n".join(parts) + "\n"
+
+
+def failures(comparison: Comparison) -> list[str]:
+    """Failed cells with their cause."""
+    if not comparison.failed:
+        return []
+    lines = [
+        f"- {plain(f'{run.record.task} ({run.record.data}), {run.record.attention}, seed {run.record.seed}')}: "
+        f"{plain(run.record.error or 'cause unknown')}"
+        for run in comparison.failed
+    ]
+    return ["", "## Failed cells", "", *lines]

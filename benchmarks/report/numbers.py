@@ -1,0 +1,93 @@
+"""Numbers as the field writes them, and names of measures as people say them."""
+
+import math
+import re
+from collections.abc import Iterable
+
+from attnbench.benchmarks.comparison import Summary
+
+DASH = "–"
+LABELS = {
+    "bleu": "BLEU",
+    "bleu4": "BLEU-4",
+    "chrf": "chrF",
+    "cider": "CIDEr",
+    "nll": "NLL (nats)",
+    "entropy": "Entropy (nats)",
+    "alignment_error_rate": "AER",
+    "parameters": "Parameters",
+    "attention_parameters": "of them attention's",
+    "seconds": "Time (s)",
+    "step_seconds": "Step (ms)",
+    "peak_memory_bytes": "Peak memory (MiB)",
+}
+DECIMALS = {"bleu": 1, "chrf": 1, "nll": 3, "perplexity": 2, "cider": 3}
+LOWER_IS_BETTER = ("nll", "perplexity", "alignment_error_rate")
+COSTS = ("parameters", "attention_parameters", "seconds", "step_seconds", "peak_memory_bytes")
+PERCENT = 1.5  # above it, a measure is not a share of 1
+MIB = 2**20
+
+
+def label(name: str) -> str:
+    """The measure's name for people."""
+    spaced = name.replace("_", " ")
+    return LABELS.get(name) or LABELS.get(re.sub(r"[^a-z0-9]", "", name)) or spaced[:1].upper() + spaced[1:]
+
+
+def decimals(name: str, values: Iterable[float]) -> int:
+    """How many decimals a column of this measure shows: the field's custom, else 1 for percents and 3 for shares of 1."""
+    stem = re.split(r"[^a-z]", name, maxsplit=1)[0]
+    if stem in DECIMALS:
+        return DECIMALS[stem]
+    return 1 if max((abs(value) for value in values), default=0.0) > PERCENT else 3
+
+
+def fixed(value: float | None, places: int) -> str:
+    """With so many decimals; a dash for what is missing. Never a negative zero."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    written = f"{value:.{places}f}"
+    return written.removeprefix("-") if float(written) == 0 else written
+
+
+def mean_and_spread(found: Summary | None, places: int) -> str:
+    """`mean ± s.d.`, the mean alone for one seed, a dash where there is nothing."""
+    if found is None:
+        return DASH
+    mean = fixed(found.mean, places)
+    return mean if found.spread is None else f"{mean} ± {fixed(found.spread, places)}"
+
+
+def seeds(count: int) -> str:
+    """`1 seed`, `3 seeds`."""
+    return f"{count} seed{'' if count == 1 else 's'}"
+
+
+def amount(value: float) -> str:
+    """How many, in k and M: 34 k, 1.2 M."""
+    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if abs(value) >= 0.9995 * size:
+            scaled = value / size
+            return f"{scaled:.0f}{unit}" if abs(scaled) >= 99.5 else f"{scaled:.3g}{unit}"
+    return f"{value:.0f}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds with their unit, minutes and hours where there are some."""
+    if seconds < 120:
+        return f"{seconds:.0f} s" if seconds >= 9.95 else f"{seconds:.1f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{seconds / 3600:.1f} h"
+
+
+def cost(name: str, found: Summary | None) -> str:
+    """A cost in the unit that its label names; the mean over seeds."""
+    if found is None:
+        return DASH
+    if name in ("parameters", "attention_parameters"):
+        return amount(found.mean)
+    if name == "step_seconds":
+        return fixed(found.mean * 1000, 1)
+    if name == "peak_memory_bytes":
+        return fixed(found.mean / MIB, 0)
+    return fixed(found.mean, 0 if found.mean >= 100 else 1)

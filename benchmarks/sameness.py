@@ -1,0 +1,61 @@
+"""Whether runs may be compared: everything but the mechanism and the seed must be the same."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from attnbench.benchmarks.record import Record
+
+SHOWN = 3  # differences that a message names
+MACHINE = ("processor", "gpu", "threads")
+ELSEWHERE = ("attention", "budget", "seed")  # parts of the config that may differ, or that are looked at by themselves
+
+
+def leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Every leaf of nested mappings with its dotted name, but for seeds: the checksum tells whether the data differ."""
+    if not isinstance(value, Mapping):
+        yield name, value
+        return
+    for key, inner in value.items():
+        if key != "seed":
+            yield from leaves(inner, f"{name}.{key}" if name else str(key))
+
+
+def conditions(record: Record) -> dict[str, str]:
+    """What must be the same, by name: budget, data, code and precision first, the rest of the config after them."""
+    config = record.provenance.get("config", {})
+    named: dict[str, Any] = dict(leaves(record.budget, "budget"))
+    named["data"] = str(record.provenance.get("data_checksum"))[:12]
+    named |= {name: record.provenance.get(name) for name in ("code", "precision")}
+    named["primary measure"] = record.primary
+    named |= dict(leaves({key: value for key, value in config.items() if key not in ELSEWHERE}, ""))
+    return {name: str(value) for name, value in named.items()}
+
+
+def differences(records: Sequence[Record]) -> dict[str, list[str]]:
+    """The conditions that differ, with all their values."""
+    each = [conditions(record) for record in records]
+    names = dict.fromkeys(name for named in each for name in named)
+    values = {name: list(dict.fromkeys(named.get(name, "missing") for named in each)) for name in names}
+    return {name: found for name, found in values.items() if len(found) > 1}
+
+
+def told(differing: Mapping[str, Sequence[str]]) -> str:
+    """The differences in one line, the first few of them with their values."""
+    parts = [f"{name} ({', '.join(values)})" for name, values in list(differing.items())[:SHOWN]]
+    rest = len(differing) - len(parts)
+    return ", ".join(parts) + (f" and {rest} more" if rest else "")
+
+
+def variant(record: Record, differing: Mapping[str, Sequence[str]]) -> str:
+    """The record's own values of what differs, as a label."""
+    own = conditions(record)
+    return ", ".join(f"{name}={own.get(name, 'missing')}" for name in list(differing)[:SHOWN])
+
+
+def machines(records: Sequence[Record]) -> list[str]:
+    """The machines that the records come from, where records say so."""
+    found = {
+        ", ".join(f"{name} {record.provenance[name]}" for name in MACHINE if record.provenance.get(name) is not None)
+        for record in records
+    }
+    return sorted(found - {""})

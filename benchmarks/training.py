@@ -1,0 +1,125 @@
+"""Training a cell: what its config builds, fitted, interrupted runs resumed."""
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytorch_lightning as pl
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.loggers import Logger
+
+from attnbench.benchmarks.cell import Cell
+from attnbench.benchmarks.history import TRAINING_SHARE, History
+from attnbench.benchmarks.progress import Progressing
+from attnbench.benchmarks.sink import Sink
+from attnbench.tasks.base import Task
+from attnbench.tasks.initialization import apart
+from attnbench.tasks.lit import LitTask
+
+
+class Built(NamedTuple):
+    """What a config builds."""
+
+    task: Task
+    lit: LitTask
+    sink: Sink
+
+
+@contextlib.contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Keeps Lightning's banners and hints off the screen; its errors still show."""
+    logger = logging.getLogger("pytorch_lightning")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    for name in ("pytorch_lightning.utilities.rank_zero", "lightning.pytorch.utilities.rank_zero", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+    logger.setLevel(level)
+
+
+def build(config: DictConfig) -> Built:
+    """Everything that the config describes. The random state is set first, so equal seeds start from equal values."""
+    torch.manual_seed(config.seed)
+    sink = instantiate(config.logger)
+    task: Task = instantiate(config.task)
+    attention, estimator = instantiate(config.attention), instantiate(config.estimator)
+    # A probe of odd sizes refuses what cannot be combined before any data is read.
+    with torch.random.fork_rng(devices=[]):
+        attention(4, 4)
+    model = task.model(apart(attention))
+    lit = LitTask(task, model, instantiate(config.optimizer), estimator, seed=config.seed)
+    return Built(task, lit, sink)
+
+
+def trainer(cell: Cell, *, logger: Logger | None, callbacks: list[pl.Callback], devices: int) -> pl.Trainer:
+    """A Lightning trainer as the cell's machine wants it."""
+    machine = cell.machine
+    return pl.Trainer(
+        accelerator=machine.kind,
+        devices=devices,
+        strategy=machine.strategy if devices > 1 else "auto",
+        precision=machine.resolved_precision,  # type: ignore[arg-type]
+        max_epochs=cell.config.budget.epochs,
+        gradient_clip_val=cell.config.budget.gradient_clip,
+        logger=logger or False,
+        callbacks=callbacks,
+        default_root_dir=cell.folder,
+        enable_checkpointing=any(isinstance(callback, ModelCheckpoint) for callback in callbacks),
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        reload_dataloaders_every_n_epochs=1,  # each epoch's order comes from its number
+        use_distributed_sampler=False,  # the data module splits each batch itself
+    )
+
+
+def fit(cell: Cell, built: Built, logger: Logger | None, progress: Progressing) -> History:
+    """Trains, going on from an interrupted run's last epoch; the module then holds the best epoch's values."""
+    history = History(progress, cell.config.budget.epochs)
+    best = checkpoint(cell, "best", f"val/{built.task.primary}", built.task.better)
+    last = checkpoint(
+        cell, "last", None, built.task.better
+    )  # every epoch's; Lightning's save_last skips those not best
+    path = cell.folder / "last.ckpt"
+    training = trainer(cell, logger=logger, callbacks=[history, best, last], devices=cell.machine.devices)
+    training.fit(
+        built.lit, datamodule=built.task.data, ckpt_path=str(path) if readable(path) else None, weights_only=True
+    )
+    # Training on several devices happens in other processes: what they wrote down is read back from their checkpoint.
+    history.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["callbacks"][history.state_key])
+    chosen = torch.load(cell.folder / "best.ckpt", map_location="cpu", weights_only=True)
+    built.lit.load_state_dict(chosen["state_dict"])
+    progress.advance(TRAINING_SHARE, "testing")
+    return history
+
+
+def checkpoint(cell: Cell, name: str, monitor: str | None, better: str) -> ModelCheckpoint:
+    """Keeps one checkpoint, written at an epoch's end: the best by `monitor`, or without it the latest."""
+    return ModelCheckpoint(
+        dirpath=cell.folder,
+        filename=name,
+        monitor=monitor,
+        mode="max" if better == "higher" else "min",
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
+
+
+def readable(checkpoint: Path) -> bool:
+    """Whether a checkpoint is there and whole; a damaged one is thrown away and training starts afresh."""
+    if not checkpoint.exists():
+        return False
+    try:
+        torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, ValueError):
+        checkpoint.unlink()
+        return False
+    return True

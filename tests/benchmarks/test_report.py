@@ -1,0 +1,154 @@
+"""The report in Markdown, CSV and on the terminal: what stands in it, and that it says no more than the records do."""
+
+import csv
+import io
+
+import pytest
+from rich.console import Console
+
+from attnbench.benchmarks.compare import compare
+from attnbench.benchmarks.report import markdown_table, terminal_table, write_report
+from attnbench.benchmarks.report.findings import finding
+from attnbench.benchmarks.report.numbers import DASH, amount, decimals, fixed
+
+
+@pytest.fixture
+def two_tasks(made):
+    runs = [
+        made.record("translation", "additive_soft", 0, 30.0),
+        made.record("translation", "additive_soft", 1, 32.0),
+        made.record("translation", "uniform", 0, 12.0),
+        made.record("translation", "uniform", 1, 14.0),
+        made.record("reading", "dot_soft", 0, 61.04),
+        made.record("reading", "dot_soft", 1, status="failed", measures={}, error="loss is NaN | at step 3"),
+    ]
+    return compare(made.places(*runs))
+
+
+def cells(markdown: str, mechanism: str) -> list[str]:
+    """The cells of a mechanism's line in a pipe table."""
+    line = next(line for line in markdown.splitlines() if line.startswith(f"| {mechanism} "))
+    return [cell.strip() for cell in line.strip("|").split(" | ")]
+
+
+def drawn(comparison, width: int = 80) -> str:
+    console = Console(width=width, file=io.StringIO(), record=True)
+    console.print(terminal_table(comparison))
+    return console.export_text()
+
+
+def test_the_overview_gives_mean_spread_and_seeds_and_a_dash_where_nothing_ran(two_tasks):
+    table = markdown_table(two_tasks)
+    assert cells(table, r"additive\_soft")[1] == DASH
+    assert cells(table, r"additive\_soft")[2].startswith("**31.0 ± 1.4** ▲ (n=2")
+    assert cells(table, "uniform")[2].startswith("13.0 ± 1.4 (n=2")
+    assert cells(table, r"dot\_soft")[1].startswith("61.0 (n=1")
+    assert cells(table, r"dot\_soft")[2] == DASH
+
+
+def test_a_mechanism_alone_is_not_called_best(two_tasks):
+    assert "▲" not in cells(markdown_table(two_tasks), r"dot\_soft")[1]
+
+
+def test_the_table_of_one_task_shows_everything_and_a_missing_value_as_dash(made):
+    with_cost = made.record(signatures={"bleu": "nrefs:1|tok:none"})
+    without = made.record(attention="dot_soft", cost={}, attention_quality={"entropy": None})
+    table = markdown_table(compare(made.places(with_cost, without)))
+    header = table.splitlines()[0]
+    for title in ("Seeds", "BLEU", "NLL", "Entropy", "Parameters", "of them attention's", "Time (s)", "Step (ms)"):
+        assert title in header
+    assert cells(table, r"additive\_soft")[-4:] == ["1.2 M", "34 k", "35.2", "12.3"]
+    assert cells(table, r"dot\_soft")[-5:] == [DASH] * 5
+    assert "`nrefs:1|tok:none`" in table
+
+
+def test_the_sentence_names_the_best_mean_and_the_control_and_claims_nothing(two_tasks):
+    said = finding(two_tasks.tables[1])
+    assert said == (
+        "translation (phrases): additive_soft has the highest mean BLEU, 31.0 ± 1.4 (2 seeds); "
+        "the control uniform has 13.0 ± 1.4 (2 seeds)."
+    )
+    assert "significan" not in said
+
+
+def test_the_sentence_tells_ties_and_lower_is_better_and_a_control_ahead(made):
+    def sentence(**values: float) -> str:
+        runs = [made.record(attention=name, value=value, better="lower") for name, value in values.items()]
+        return finding(compare(made.places(*runs)).tables[0])
+
+    assert "a_soft and b_soft share the lowest mean BLEU" in sentence(a_soft=1.0, b_soft=1.0, uniform=2.0)
+    assert "uniform, the control, has the lowest mean BLEU" in sentence(a_soft=3.0, uniform=2.0)
+
+
+def test_markdown_lists_failed_cells_warnings_and_provenance(two_tasks, tmp_path):
+    text = write_report(two_tasks, tmp_path).markdown.read_text("utf-8")
+    assert r"reading (stories), dot\_soft, seed 1: loss is NaN \| at step 3" in text
+    assert "1 of 6 cells failed" in text
+    assert "Commit: abc123" in text
+    assert r"checksum da7a" in text
+
+
+def test_markup_in_records_stays_text_in_markdown(made, tmp_path):
+    odd = made.record(attention="a|b", status="failed", measures={}, error="<b>x</b> [link](y)")
+    text = write_report(compare(made.places(made.record(), odd)), tmp_path).markdown.read_text("utf-8")
+    assert r"\<b\>x\</b\> \[link\](y)" in text
+    assert r"| a\|b |" in text
+
+
+def test_csv_gives_back_the_very_values(two_tasks, tmp_path):
+    lines = list(csv.DictReader(io.StringIO(write_report(two_tasks, tmp_path).csv.read_text("utf-8"))))
+    found = {(line["task"], line["mechanism"], line["group"], line["measure"]): line for line in lines}
+    for table in two_tasks.tables:
+        for row in table.rows:
+            for group, part in (("measure", row.measures), ("attention", row.attention_quality), ("cost", row.cost)):
+                for name, summary in part.items():
+                    line = found.pop((table.task, row.mechanism, group, name))
+                    assert float(line["mean"]) == summary.mean
+                    assert (float(line["spread"]) if line["spread"] else None) == summary.spread
+                    assert int(line["seeds"]) == summary.seeds
+                    by_seed = {int(pair.split("=")[0]): float(pair.split("=")[1]) for pair in line["by_seed"].split()}
+                    assert by_seed == summary.by_seed
+    assert not found
+
+
+def test_the_terminal_shows_the_table_and_failed_cells_and_reads_no_markup(made):
+    odd = made.record(attention="dot_hard", status="failed", measures={}, error="[bold]no[/bold] [/x]")
+    text = drawn(compare(made.places(made.record(value=30.0), made.record(attention="uniform", value=12.0), odd)))
+    assert "▲ 30.0" in text
+    assert "[bold]no[/bold] [/x]" in text
+
+
+def test_three_tasks_and_five_mechanisms_fit_a_terminal_of_80(made, tmp_path):
+    from attnbench.benchmarks.record import find_records
+
+    made.sweep(tmp_path)
+    lines = drawn(compare(find_records([tmp_path]))).splitlines()
+    assert any("additive_soft" in line and line.count("±") == 3 for line in lines)
+
+
+def test_cells_that_all_failed_make_a_report(made, tmp_path):
+    comparison = compare(made.places(made.record(status="failed", primary="", measures={}, error="loss is NaN")))
+    paths = write_report(comparison, tmp_path / "deep" / "report")
+    assert all("loss is NaN" in path.read_text("utf-8") for path in (paths.html, paths.markdown))
+    assert "loss is NaN" in drawn(comparison)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(34e3, "34 k"), (1_234_567.0, "1.23 M"), (999_999.0, "1 M"), (512.0, "512"), (2.5e9, "2.5 G")],
+)
+def test_amounts_are_short(value, written):
+    assert amount(value) == written
+
+
+def test_decimals_follow_the_field_and_missing_is_a_dash():
+    assert [decimals(name, [31.0]) for name in ("bleu4", "bleu", "nll", "cider", "accuracy", "recall")] == [
+        1,
+        1,
+        3,
+        3,
+        1,
+        1,
+    ]
+    assert decimals("recall", [0.31]) == 3
+    assert [fixed(None, 1), fixed(float("nan"), 1), fixed(-0.04, 1)] == [DASH, DASH, "0.0"]
