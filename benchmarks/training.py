@@ -76,7 +76,6 @@ def trainer(cell: Cell, *, logger: Logger | None, callbacks: list[pl.Callback], 
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
-        reload_dataloaders_every_n_epochs=1,  # each epoch's order comes from its number
         use_distributed_sampler=False,  # the data module splits each batch itself
     )
 

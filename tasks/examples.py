@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
+import torch
 from datasets import Dataset, DatasetDict
 from torch.utils.data import DataLoader, Sampler
 
@@ -23,25 +24,30 @@ class ShuffledBatches(Sampler[list[int]]):
     """
 
     def __init__(
-        self, lengths: Sequence[int], batch_size: int, seed: int, epoch: int, rank: int = 0, world: int = 1
+        self, lengths: Sequence[int], batch_size: int, seed: int, epoch: int = 0, rank: int = 0, world: int = 1
     ) -> None:
         self.lengths = np.asarray(lengths)
         self.batch_size = batch_size
-        self.order = np.random.default_rng([seed, epoch])
+        self.seed, self.epoch = seed, epoch
         self.rank, self.world = rank, world
+
+    def set_epoch(self, epoch: int) -> None:
+        """The epoch to come; the trainer says it before each, after an interruption too."""
+        self.epoch = epoch
 
     def __len__(self) -> int:
         return math.ceil(len(self.lengths) / self.batch_size)
 
     def __iter__(self) -> Iterator[list[int]]:
-        shuffled = self.order.permutation(len(self.lengths))
+        order = np.random.default_rng([self.seed, self.epoch])
+        shuffled = order.permutation(len(self.lengths))
         pool = POOL * self.batch_size
         batches = []
         for start in range(0, len(shuffled), pool):
             some = shuffled[start : start + pool]
             some = some[np.argsort(self.lengths[some], kind="stable")]
             batches += [some[i : i + self.batch_size] for i in range(0, len(some), self.batch_size)]
-        for position in self.order.permutation(len(batches)):
+        for position in order.permutation(len(batches)):
             share = batches[position][self.rank :: self.world]
             # A last batch smaller than the number of devices still gives each device an example.
             yield (share if len(share) else batches[position][:1]).tolist()
@@ -77,13 +83,11 @@ class Examples(pl.LightningDataModule):
         return self.source.load()
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """The training batches of the trainer's present epoch."""
-        epoch, rank, world = 0, 0, 1
-        if self.trainer is not None:
-            epoch, rank, world = self.trainer.current_epoch, self.trainer.global_rank, self.trainer.world_size
+        """The training batches of this device."""
+        rank, world = (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
         train = self.splits["train"]
-        order = ShuffledBatches(self.length(train), self.batch_size, self.seed, epoch, rank, world)
-        return DataLoader(train, batch_size=None, sampler=order, collate_fn=self.collate)
+        order = ShuffledBatches(self.length(train), self.batch_size, self.seed, rank=rank, world=world)
+        return DataLoader(train, batch_size=None, sampler=order, collate_fn=self.collate, generator=apart())
 
     def val_dataloader(self) -> DataLoader[Any]:
         """The validation examples in their own order."""
@@ -97,4 +101,9 @@ class Examples(pl.LightningDataModule):
         """A split's examples in their own order."""
         rows = self.splits[split]
         batches = [list(range(i, min(i + self.batch_size, len(rows)))) for i in range(0, len(rows), self.batch_size)]
-        return DataLoader(rows, batch_size=None, sampler=batches, collate_fn=self.collate)
+        return DataLoader(rows, batch_size=None, sampler=batches, collate_fn=self.collate, generator=apart())
+
+
+def apart() -> torch.Generator:
+    """What a loader draws from when it starts to iterate: not the common random state, which belongs to the model alone."""
+    return torch.Generator()

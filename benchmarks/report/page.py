@@ -23,7 +23,7 @@ def page(comparison: Comparison) -> str:
     """The whole file."""
     drawn = marks(comparison)
     shown = [examples(table, drawn) for table in comparison.tables]
-    style, script = part("page.css"), part("page.js")
+    style, script = part("page.css"), part("views.js") + part("page.js")
     tasks = [
         sections.task(table, index, drawn, explorable=bool(shown[index]))
         for index, table in enumerate(comparison.tables)

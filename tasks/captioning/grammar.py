@@ -1,6 +1,6 @@
 """The captions' grammar: writes what is true of a scene, and reads back what a caption states.
 
-caption = [opening] thing link relation thing | relation thing ending thing        thing = "a" size colour shape
+    caption = [opening] thing link relation thing | [opening] thing "with" thing place        thing = "a" size colour shape
 """
 
 from collections.abc import Sequence
@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 SIZES = ("small", "large")
 COLOURS = ("red", "green", "blue", "yellow", "purple", "cyan")
-SHAPES = ("circle", "square", "triangle", "cross")
+SHAPES = ("ring", "square", "triangle", "cross")
 ARTICLE = "a"
 OPPOSITE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
+PLACE = {"left of": "on its left", "right of": "on its right", "above": "above it", "below": "below it"}
 FRAMES = (("", "is"), ("", "lies"), ("there is", ""))  # opening, link
-ENDINGS = ("is", "lies")  # of captions that begin with the relation
+OPENINGS = ("", "there is")  # of captions that say where the second thing is
 
 
 class Kind(NamedTuple):
@@ -41,7 +42,7 @@ class Caption(NamedTuple):
 def captions(kinds: tuple[Kind, Kind], relation: str) -> list[Caption]:
     """All captions of a scene whose object 0 stands in `relation` to its object 1."""
     plain = [joined(kinds, [opening, 0, link, relation, 1]) for opening, link in FRAMES]
-    return plain + [joined(kinds, [relation, 1, ending, 0]) for ending in ENDINGS]
+    return plain + [joined(kinds, [opening, 0, "with", 1, PLACE[OPPOSITE[relation]]]) for opening in OPENINGS]
 
 
 def joined(kinds: tuple[Kind, Kind], parts: Sequence[str | int]) -> Caption:
@@ -74,12 +75,9 @@ def statement(words: Sequence[str]) -> Statement | None:
     if len(mentioned) != 2:
         return None
     (at, first), (then, second) = mentioned
-    before, between, after = " ".join(words[:at]), " ".join(words[at + 4 : then]), words[then + 4 :]
-    if after:
-        return None
-    if before in OPPOSITE and between in ENDINGS:
-        return Statement(second, before, first)
-    for relation in OPPOSITE:
-        if any(before == opening and between == f"{link} {relation}".strip() for opening, link in FRAMES):
+    before, between, after = (" ".join(part) for part in (words[:at], words[at + 4 : then], words[then + 4 :]))
+    for relation, opposite in OPPOSITE.items():
+        plain = not after and any(before == opening and between == f"{link} {relation}".strip() for opening, link in FRAMES)
+        if plain or (before in OPENINGS and between == "with" and after == PLACE[opposite]):
             return Statement(first, relation, second)
     return None

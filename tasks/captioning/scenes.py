@@ -1,7 +1,7 @@
 """Scenes: small rendered images of objects among distractors, with captions, facts, and where each word's object is.
 
 Two coloured objects are worth a mention; grey ones, of the same shapes and sizes, are not. Each of a scene's captions relates the
-two: a small red circle is left of a large blue square.
+two: a large red ring is left of a small blue square.
 """
 
 import hashlib
@@ -23,13 +23,13 @@ from attnbench.tasks.source import Generated
 SIDE = 64  # pixels
 GRID = 8  # cells a side
 CAPTIONS = 5
-RADIUS = {"small": (4.0, 5.5), "large": (7.5, 9.5)}  # pixels
-LEAD = 6.0  # pixels by which the distance along the relation's axis exceeds that along the other
+RADIUS = {"small": (4.5, 6.0), "large": (8.0, 10.0)}  # pixels
+LEAD = 12.0  # pixels by which the distance along the relation's axis exceeds that along the other
 GAP = 2.0  # pixels kept free between objects
 FEWEST, MOST = 2, 5  # distractors that are tried for
 TRIES = 15  # places that are tried, so that a crowded scene has fewer
 TINT = 6.0  # standard deviation of an object's colour, of 255
-NOISE = 14.0  # standard deviation, of 255
+NOISE = 8.0  # standard deviation, of 255
 RGB = {
     "red": (210, 50, 50),
     "green": (50, 180, 70),
@@ -53,8 +53,8 @@ class Thing(NamedTuple):
         """Which pixels it covers."""
         across, down, r = COLUMN - self.x, ROW - self.y, self.radius
         match self.kind.shape:
-            case "circle":
-                return across**2 + down**2 <= r * r
+            case "ring":
+                return (across**2 + down**2 <= r * r) & (across**2 + down**2 >= (r / 2) ** 2)
             case "square":
                 return np.maximum(abs(across), abs(down)) <= 0.88 * r
             case "triangle":

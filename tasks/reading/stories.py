@@ -9,8 +9,9 @@ are alike in all else, entities are numbered anew for each story and sentences s
 actor is as likely as any other.
 """
 
+import hashlib
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from attnbench.tasks.source import Generated
@@ -97,11 +98,15 @@ class Stories(Generated):
 
     name: ClassVar[str] = "stories"
 
-    def __init__(self, *, seed: int, sizes: dict[str, int], two_hops: float) -> None:
+    def __init__(self, *, seed: int, sizes: Mapping[str, int], two_hops: float) -> None:
         super().__init__(seed=seed, sizes=sizes)
         if not 0 <= two_hops <= 1:
             raise ValueError(f"two_hops={two_hops}: must be a share from 0 to 1")
         self.two_hops = two_hops
+
+    def checksum(self) -> str:
+        """Hash of the generator's code, seed, sizes and share of two hops."""
+        return hashlib.sha256(f"{super().checksum()} {self.two_hops}".encode()).hexdigest()
 
     def rows(self, split: str, seed: int) -> Iterator[dict[str, Any]]:
         """Endless stories."""

@@ -127,3 +127,17 @@ def test_validation_and_test_stand_in_their_own_order(examples: Examples) -> Non
 def test_batch_size_below_one_is_refused() -> None:
     with pytest.raises(ValueError, match="batch_size=0: must be at least 1"):
         Examples(Numbers(), collate, length=lengths, batch_size=0, seed=0)
+
+
+def test_starting_to_read_takes_nothing_from_the_common_random_state(examples: Examples) -> None:
+    before = torch.get_rng_state()
+    next(iter(examples.train_dataloader()))
+    next(iter(examples.val_dataloader()))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_the_trainer_sets_the_epoch_and_with_it_the_order(examples: Examples) -> None:
+    loader = examples.train_dataloader()
+    assert isinstance(loader.sampler, ShuffledBatches)
+    loader.sampler.set_epoch(4)
+    assert list(loader) == batches(3, 4)

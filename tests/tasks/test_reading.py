@@ -71,7 +71,7 @@ def test_only_candidates_can_be_the_answer(task: Reading, reader: AttentiveReade
     batch = task.collate(rows)
     probabilities = every_answer(reader, batch)
     assert torch.equal(probabilities > 0, batch.candidates)
-    torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(len(batch.answer), dtype=torch.double))
+    torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(len(batch.answer)))
 
 
 def test_what_is_said_is_the_likeliest_candidate(task: Reading, reader: AttentiveReader, rows: Columns) -> None:
@@ -90,7 +90,9 @@ def test_nll_and_penalty_make_up_the_likelihood_among_all_entities(
     torch.testing.assert_close(everyone.penalty, torch.zeros_like(everyone.nll))
 
 
-def test_an_answer_is_one_symbol_and_a_question_one_query(task: Reading, reader: AttentiveReader, rows: Columns) -> None:
+def test_an_answer_is_one_symbol_and_a_question_one_query(
+    task: Reading, reader: AttentiveReader, rows: Columns
+) -> None:
     batch = task.collate(rows)
     output = reader(batch)
     assert output.symbols.tolist() == [1] * len(rows["answer"])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from attnbench.tasks.reading.stories import ENTITIES, PLACEHOLDER, PLACES, Stories, WEATHER
+from attnbench.tasks.reading.stories import ENTITIES, PLACEHOLDER, PLACES, WEATHER, Stories
 
 Row = dict[str, Any]
 SIZES = {"train": 2000, "validation": 20, "test": 20}
@@ -39,7 +39,10 @@ def answers(words: list[str], question: list[str]) -> set[str]:
     """A reader by rule: the weather gives the place, the place and the activity give the entities."""
     asked = set(question) - {PLACEHOLDER, "where", "it", "in"}
     for weather in asked & set(WEATHER):
-        asked = asked - {weather} | {w for s in sentences(words) if weather in s for w in s if w in PLACES}
+        places = {w for s in sentences(words) if weather in s for w in s if w in PLACES}
+        if not places:
+            return set()
+        asked = asked - {weather} | places
     return {w for s in sentences(words) if asked <= s for w in s if w in ENTITIES}
 
 
@@ -114,11 +117,10 @@ def test_a_guess_without_the_question_stays_at_chance(rows: list[Row], guess: An
     assert share(rows, [guess(row) for row in rows]) == pytest.approx(chance(rows), abs=0.04)
 
 
-def test_the_entity_nearest_to_the_questions_words_is_no_shortcut(rows: list[Row]) -> None:
-    for hops, most in ((1, 1.0), (2, 0.6)):
-        some = [row for row in rows if row["hops"] == hops]
-        matched = [max_overlap(row) for row in some]
-        assert share(some, matched) <= most
+def test_matching_words_gets_half_of_the_two_hop_questions_right(rows: list[Row]) -> None:
+    """The activity leaves two entities; only the place, which the question does not name, tells them apart."""
+    some = [row for row in rows if row["hops"] == 2]
+    assert share(some, [max_overlap(row) for row in some]) == pytest.approx(0.5, abs=0.07)
 
 
 def max_overlap(row: Row) -> str | None:

@@ -103,6 +103,15 @@ def unsheltered(attention: Any) -> Any:
     return attention
 
 
+class GoldInTestAlone(Translation):
+    """Its other splits lack a column that the test split has."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        for name in ("train", "validation"):
+            self.data.splits[name] = self.data.splits[name].remove_columns("gold")
+
+
 class PrimaryForgotten(Translation):
     def measure(self, predictions: Sequence[Prediction]) -> Mapping[str, float]:
         return {"chrf": 1.0}
@@ -124,6 +133,7 @@ class NoAttention(Translation):
     ("task", "message"),
     [
         (StartsFromTheAttention, "depend on the attention"),
+        (GoldInTestAlone, "split test has columns"),
         (PrimaryForgotten, "without the primary measure bleu"),
         (OneShort, r"\d+ values of bleu for \d+ examples"),
         (NoAttention, "builds no attention"),

@@ -1,0 +1,108 @@
+"""The pages say what is so: every command of the README runs, every table is that of its records, the examples work."""
+
+import gzip
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from attnbench.benchmarks.cli import main
+from attnbench.benchmarks.readme import with_tables
+from attnbench.benchmarks.record import find_records
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+COMMANDS = [
+    line for block in re.findall(r"```bash\n(.*?)```", README, re.DOTALL) for line in block.splitlines() if line
+]
+TINY = ["budget.epochs=1", "budget.width=8", "budget.batch_size=8", "trainer=cpu"]
+SIZES = "task.data.sizes={train: 16, validation: 8, test: 8}"
+
+
+def small_multi30k(folder: Path) -> Path:
+    """The data set's layout with a few sentences."""
+    text = folder / "multi30k" / "tok"
+    text.mkdir(parents=True)
+    for split in ("train", "val", "test_2016_flickr"):
+        for language, line in {"en": "a dog runs .\n", "de": "ein hund rennt .\n"}.items():
+            (text / f"{split}.{language}.gz").write_bytes(gzip.compress(line.encode() * 16))
+    return folder
+
+
+def small(words: list[str], folder: Path) -> list[str]:
+    """The command on little data, into a folder of the test's."""
+    if words[0] == "compare":
+        main(["run", *TINY, SIZES, f"out={folder / 'runs'}"])
+        return ["compare", str(folder / "runs")]
+    if words[0] != "run":
+        return words
+    if "data_dir=DATA" in words:
+        given = [f"data_dir={small_multi30k(folder)}" if word == "data_dir=DATA" else word for word in words]
+        return [*given, *TINY, f"out={folder / 'runs'}"]
+    return [*words, *TINY, SIZES, f"out={folder / 'runs'}"]
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("attnbench ")], ids=str)
+def test_the_readmes_command_runs(command: str, tmp_path: Path) -> None:
+    words = small(shlex.split(command)[1:], tmp_path)
+    main(words)
+    if words[0] == "run":
+        assert all(record.finished for record in find_records([tmp_path / "runs"]).values())
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("make ")], ids=str)
+def test_the_readmes_make_target_is_there(command: str) -> None:
+    done = subprocess.run([*command.split(), "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    expected = {"make quickstart": "attnbench run -m experiment=quickstart", "make test": "pytest"}
+    assert expected[command] in done.stdout
+
+
+def test_every_command_of_the_readme_is_run_here() -> None:
+    assert {command.split()[0] for command in COMMANDS} == {"attnbench", "make"}
+    assert len(COMMANDS) >= 8
+
+
+def test_the_readme_is_short_and_its_links_lead_somewhere() -> None:
+    assert len(README.splitlines()) < 150
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", page.read_text("utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_readmes_tables_are_those_of_the_records() -> None:
+    assert with_tables(README, ROOT) == README
+
+
+def files_of(page: str) -> dict[str, str]:
+    """The blocks of a page that name a file in their first line."""
+    blocks = re.findall(r"```(?:python|yaml|toml)\n# file: (\S+)\n(.*?)```", page, re.DOTALL)
+    return dict(blocks)
+
+
+def test_the_example_mechanism_is_one_file_one_yaml_and_its_test(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "add-a-mechanism.md").read_text("utf-8")
+    files = files_of(page)
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    assert sorted(files) == [
+        "my_attention/conf/attention/selection/temperature.yaml",
+        "my_attention/temperature.py",
+        "pyproject.toml",
+        "test_temperature.py",
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    laws = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_temperature.py"]
+    subprocess.run(laws, cwd=tmp_path, env=environment, check=True, timeout=300)
+    (command,) = re.findall(r"```bash\n(attnbench run .*?)\n```", page)
+    words = [*shlex.split(command)[1:], *TINY, SIZES, f"out={tmp_path / 'runs'}"]
+    script = "import sys; from attnbench.benchmarks.cli import main; main(sys.argv[1:])"
+    subprocess.run([sys.executable, "-c", script, *words], cwd=tmp_path, env=environment, check=True, timeout=300)
+    found = {(r.score, r.selection) for r in find_records([tmp_path / "runs"]).values() if r.finished}
+    assert found == {(score, selection) for score in ("additive", "dot") for selection in ("softmax", "temperature")}
