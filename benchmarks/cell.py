@@ -10,10 +10,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from attnbench.benchmarks.code_version import code_version
 from attnbench.benchmarks.errors import InputError, did_you_mean
 from attnbench.benchmarks.machine import Machine
 from attnbench.benchmarks.mechanism import mechanism_name
-from attnbench.benchmarks.provenance import code_version
 from attnbench.benchmarks.record import FILE, Record, RecordError, content_address, read_record
 from attnbench.tasks.source import Source
 
@@ -42,9 +42,7 @@ class Cell:
     @property
     def resolved(self) -> dict[str, Any]:
         """The config that decides the result, resolved, without places."""
-        container = OmegaConf.to_container(self.config, resolve=True)
-        assert isinstance(container, dict)
-        return {key: without_places(container[key]) for key in DECIDING}
+        return decided_by(self.config)
 
     @property
     def address(self) -> str:
@@ -78,6 +76,13 @@ class Cell:
             return None
 
 
+def decided_by(config: DictConfig) -> dict[str, Any]:
+    """The part of a config that decides the result, resolved, without places."""
+    container = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(container, dict)
+    return {key: without_places(container[key]) for key in DECIDING}
+
+
 def without_places(value: Any) -> Any:
     """The config without keys that name a place on this machine."""
     if isinstance(value, Mapping):
@@ -87,9 +92,9 @@ def without_places(value: Any) -> Any:
 
 def check(config: DictConfig) -> None:
     """Raises InputError for a key that nothing reads and for a seed that is none; builds the budget, which checks itself."""
-    for key in config:
+    for key in map(str, config):
         if key not in (*DECIDING, *ALSO):
-            raise InputError(f"{key}: no such key; {did_you_mean(str(key), [*DECIDING, *ALSO])}")
+            raise InputError(f"{key}: no such key; {did_you_mean(key, [*DECIDING, *ALSO])}")
     if type(config.seed) is not int or config.seed < 0:
         raise InputError(f"seed={config.seed}: must be a whole number, 0 or more")
     instantiate(config.budget)
@@ -117,7 +122,7 @@ def cell_of(config: DictConfig) -> Cell:
         selection=choices.get("attention/selection", "-"),
         seed=config.seed,
         data_checksum=source.checksum(),
-        code=code_version(),
+        code=code_version(decided_by(config)),
         machine=instantiate(config.trainer),
         overrides=tuple(overrides),
     )

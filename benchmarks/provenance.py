@@ -1,6 +1,5 @@
 """Where a result comes from: code, versions, host. Names no machine, person or folder."""
 
-import hashlib
 import platform
 import subprocess
 from datetime import UTC, datetime
@@ -14,17 +13,6 @@ import torch
 import attnbench
 
 PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "datasets", "sacrebleu", "numpy")
-
-
-def code_version() -> str:
-    """Hash of the source that decides results: the attention library and the tasks. 12 hexadecimal digits."""
-    digest = hashlib.sha256()
-    for part in ("attention", "tasks"):
-        folder = Path(str(files("attnbench") / part)).resolve()
-        for path in sorted(folder.rglob("*.py")):
-            digest.update(f"{part}/{path.relative_to(folder).as_posix()}\0".encode())
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def commit() -> str | None:
@@ -72,7 +60,6 @@ def versions() -> dict[str, str]:
 def provenance() -> dict[str, Any]:
     """All of it."""
     return {
-        "code": code_version(),
         "commit": commit(),
         "versions": versions(),
         "python": platform.python_version(),

@@ -53,6 +53,7 @@ def blank(cell: Cell, **rest: Any) -> Record:
     known = {key: getattr(cell, key) for key in ("task", "data", "model", "attention", "score", "selection", "seed")}
     origin = {
         **provenance(),
+        "code": cell.code,
         "config": cell.resolved,
         "overrides": list(cell.overrides),
         "data_checksum": cell.data_checksum,

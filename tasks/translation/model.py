@@ -45,6 +45,8 @@ class RNNsearch(Model):
         super().__init__()
         if hidden_dim < 2 or hidden_dim % 2:
             raise ValueError(f"hidden_dim={hidden_dim}: must be even, half for each direction of the encoder")
+        if limit < 1:
+            raise ValueError(f"limit={limit}: must be at least 1, the most symbols of a translation")
         self.source, self.target, self.limit = source, target, limit
         self.embedding = nn.Embedding(len(source), embedding_dim, padding_idx=Vocabulary.pad)
         self.encoder = nn.GRU(embedding_dim, hidden_dim // 2, bidirectional=True, batch_first=True)

@@ -4,7 +4,7 @@ import json
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from wandb.proto import wandb_internal_pb2
 
 from attnbench.benchmarks.cli import main
 from attnbench.benchmarks.record import find_records
+from attnbench.tasks.base import Prediction
+from attnbench.tasks.translation import Translation
 
 TINY = [
     "task.data.sizes={train: 24, validation: 8, test: 8}",
@@ -115,9 +117,18 @@ def test_predictions_come_with_pictures_of_their_attention(swept: Path) -> None:
     )
 
 
-def test_a_failed_cell_ends_its_run_so_that_the_next_has_its_own(tmp_path: Path) -> None:
-    # The limit of the search breaks the first cell after its run has begun.
-    words = ["run", "-m", *TINY, f"out={tmp_path}", "task.model.limit=0,5"]
+def test_a_failed_cell_ends_its_run_so_that_the_next_has_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["run", "-m", *TINY, f"out={tmp_path}", "seed=0,1"]
+    measure = Translation.measure
+
+    def breaks_for_seed_0(task: Translation, predictions: Sequence[Prediction]) -> Mapping[str, float]:
+        if task.data.seed == 0:
+            raise RuntimeError("broken in the middle")
+        return measure(task, predictions)
+
+    monkeypatch.setattr(Translation, "measure", breaks_for_seed_0)
     with pytest.raises(SystemExit):
         main(words)
     runs = offline_runs(tmp_path)

@@ -13,6 +13,7 @@ from attnbench.attention.score.additive import Additive
 from attnbench.attention.selection.softmax import Softmax
 from attnbench.tasks.base import Prediction
 from attnbench.tasks.source import DataError
+from attnbench.tasks.testing import check_task
 from attnbench.tasks.translation import Translation
 from attnbench.tasks.translation.measures import corpus_measures, sentence_measures
 from attnbench.tasks.translation.model import RNNsearch
@@ -130,6 +131,16 @@ def test_vocabularies_come_from_training_alone_and_rare_words_are_unknown() -> N
     train = {word for words in task.data.splits["train"]["source"] for word in words}
     assert set(source.words[4:]) == train
     assert source.encode(["no-such-word"]) == [source.unknown]
+
+
+def test_the_task_keeps_its_contract() -> None:
+    check_task(small_task(), additive())
+
+
+def test_a_limit_that_lets_nothing_be_said_is_refused() -> None:
+    task = small_task()
+    with pytest.raises(ValueError, match="limit=0: must be at least 1"):
+        RNNsearch(*task.vocabularies, additive(), embedding_dim=4, hidden_dim=8, dropout=0.0, limit=0)
 
 
 def test_an_odd_state_size_is_refused() -> None:
