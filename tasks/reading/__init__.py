@@ -24,7 +24,9 @@ READS = (Stories,)
 class ReadingModel(Protocol):
     """A reader whose vocabularies and attention are left open."""
 
-    def __call__(self, words: Vocabulary, entities: Vocabulary, attention: AttentionFactory) -> Model: ...
+    def __call__(self, words: Vocabulary, entities: Vocabulary, attention: AttentionFactory) -> Model:
+        """The model."""
+        ...
 
 
 class Reading(Task):

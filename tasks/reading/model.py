@@ -47,9 +47,9 @@ class AttentiveReader(Model):
     """u = [→y_q(last); ←y_q(1)]; r = attend(u, y_d); g = tanh(W_r r + W_u u); p(a) = softmax_a(e_a g).
 
     Hermann et al. 2015, §3.2, with GRUs, and with answers from the document's entities alone as in Chen et al. 2016. Trained
-    to maximise log p(a) = log p(a | document's entities) + log p(document's entities): the first term is the output's nll, the
-    second its penalty. Without the second all entities of a document are alike to the loss while attention is still flat, and
-    nothing teaches the model to carry names from the document to the answer: attention then takes ten times as long to find its place.
+    to maximise log p(a) = log p(a | document's entities) + log p(document's entities): the first term is the output's nll,
+    the second its penalty. While attention is flat, all entities of a document are alike to the first; the second teaches the
+    model to carry names from the document to the answer, and only then does it pay to attend.
     Query and keys have one size, 2 hidden_dim, so that plain dot needs no projection.
     """
 
