@@ -26,7 +26,8 @@ class History(pl.Callback):
         self.step_started = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The clock runs from here."""
+        """The clock runs from here; what an interrupted run has done took no time in this one."""
+        self.progress.skip(TRAINING_SHARE * trainer.current_epoch / self.epochs)
         self.resumed = time.perf_counter()
 
     def on_train_batch_start(

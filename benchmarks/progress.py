@@ -19,6 +19,9 @@ class Progressing(Protocol):
     def advance(self, share: float, doing: str) -> None:
         """The share of the cell that is done, 0 to 1, and what it is doing."""
 
+    def skip(self, share: float) -> None:
+        """The share of the cell that an interrupted run had done before."""
+
 
 class Silent:
     """Tells nobody."""
@@ -26,8 +29,11 @@ class Silent:
     def advance(self, share: float, doing: str) -> None:
         """Does nothing."""
 
+    def skip(self, share: float) -> None:
+        """Does nothing."""
 
-def clock(seconds: float) -> str:
+
+def clock(seconds: int | float) -> str:
     """Seconds as 1:02:03 or 2:03."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
@@ -44,6 +50,7 @@ class Board:
         self.console = console
         self.total = total
         self.done = 0
+        self.skipped = 0.0  # cells' worth of work that took no time here
         self.started = time.monotonic()
         self.name = ""
         self.told = self.started
@@ -73,14 +80,21 @@ class Board:
         """How far the present cell is."""
         now = time.monotonic()
         done = self.done + share
+        worked = done - self.skipped
         left = (
-            f"{clock((now - self.started) / done * (self.total - done))} left" if done >= 0.1 else "time left unknown"
+            f"{clock((now - self.started) / worked * (self.total - done))} left"
+            if worked >= 0.1
+            else "time left unknown"
         )
         self.bars.update(self.cell, completed=share, note=escape(doing))
         self.bars.update(self.sweep, completed=done, description=f"cell {self.done + 1} of {self.total}", note=left)
         if not self.console.is_terminal and (share == 0.0 or now - self.told >= INTERVAL):
             self.told = now
             self.say(f"cell {self.done + 1} of {self.total}: {self.name}: {doing}, {share:.0%}, {left}")
+
+    def skip(self, share: float) -> None:
+        """The present cell goes on from an interrupted run."""
+        self.skipped += share
 
     def finish(self, outcome: str) -> None:
         """The present cell has ended."""

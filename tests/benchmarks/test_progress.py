@@ -11,7 +11,7 @@ from attnbench.benchmarks.progress import Board, clock
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(0, "0:00"), (59.6, "1:00"), (61, "1:01"), (3723, "1:02:03")])
-def test_a_clock_tells_hours_minutes_and_seconds(seconds: float, told: str) -> None:
+def test_a_clock_tells_hours_minutes_and_seconds(seconds: int | float, told: str) -> None:
     assert clock(seconds) == told
 
 
