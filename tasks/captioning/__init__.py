@@ -1,5 +1,6 @@
 """Image captioning, measured by BLEU-4."""
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import ClassVar, Literal, Protocol, runtime_checkable
@@ -10,7 +11,7 @@ from datasets import Dataset
 
 from attnbench.attention import AttentionFactory
 from attnbench.tasks.base import Model, Prediction, Task
-from attnbench.tasks.captioning.encoder import STRIDE
+from attnbench.tasks.captioning.encoder import grid
 from attnbench.tasks.captioning.examples import CaptionExamples
 from attnbench.tasks.captioning.measures import caption_measures, corpus_measures
 from attnbench.tasks.captioning.model import Captioned
@@ -26,7 +27,8 @@ READS = (Scenes,)
 class CaptioningModel(Protocol):
     """A captioning model whose vocabulary and attention are left open."""
 
-    def __call__(self, vocabulary: Vocabulary, attention: AttentionFactory) -> Model: ...
+    def __call__(self, vocabulary: Vocabulary, attention: AttentionFactory) -> Model:
+        """The model."""
 
 
 class Captioning(Task):
@@ -56,8 +58,8 @@ class Captioning(Task):
         target = padded([self.vocabulary.encode(those[0].split(), start=True, end=True) for those in rows["captions"]])
         gold = None
         if "gold" in rows:
-            cells = images.shape[2] // STRIDE * (images.shape[3] // STRIDE)
-            gold = link_matrix([links[0] for links in rows["gold"]], target.shape[1] - 1, cells)
+            first = [links[0] for links in rows["gold"]]
+            gold = link_matrix(first, target.shape[1] - 1, math.prod(grid(*images.shape[2:])))
         return Captioned(images, target, gold, rows["captions"], rows.get("facts"))
 
     def model(self, attention: AttentionFactory) -> Model:

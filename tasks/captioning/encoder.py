@@ -5,22 +5,27 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 STRIDE = 8  # pixels from one annotation to the next
+CONTRAST = 3.0  # brings images of a dark ground with few bright objects to about unit variance
+FAINT = 0.1  # places begin this much below the usual initial values
 
 
 class GridEncoder(nn.Module):
-    """Three convolutions of stride 2 and one of stride 1: an annotation of size `width` for every 8 × 8 pixels.
+    """a_ij = CNN(image)_ij + W (i, j): an annotation of size `width` for every 8 × 8 pixels, with its place in the image.
 
-    Kernels of 4 with a padding of 1 keep each annotation over the middle of its cell. Two channels of coordinates from -1 to 1 are
-    added to the image (Liu et al. 2018, CoordConv): a decoder that reads a set of annotations could not tell left from
-    right without them.
+    A decoder reads a set of annotations: without their places it could not tell left from right. Rows and columns run from -1
+    to 1. Kernels of 4 with a padding of 1 keep each annotation over the middle of its cell.
+    All empty cells begin with much the same annotation: no bias, black as zero, faint places. Else plain dot-product attention
+    fixes on some corner before there is anything to see.
     """
 
     def __init__(self, width: int) -> None:
         super().__init__()
         if width < 4 or width % 4:
-            raise ValueError(f"hidden_dim={width}: must be a multiple of 4, which the encoder's first layer has of it")
+            raise ValueError(
+                f"hidden_dim={width}: must be a multiple of 4, the first of the encoder's layers has a quarter of it"
+            )
         self.layers = nn.Sequential(
-            nn.Conv2d(5, width // 4, 4, stride=2, padding=1),
+            nn.Conv2d(3, width // 4, 4, stride=2, padding=1),
             nn.ReLU(),
             nn.Conv2d(width // 4, width // 2, 4, stride=2, padding=1),
             nn.ReLU(),
@@ -28,20 +33,29 @@ class GridEncoder(nn.Module):
             nn.ReLU(),
             nn.Conv2d(width, width, 3, padding=1),
         )
-        for layer in self.layers[:-1]:
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        self.place = nn.Linear(2, width, bias=False)
+        self.initialize()
+
+    @torch.no_grad()
+    def initialize(self) -> None:
+        """Layers before a ReLU keep the signal's size (He et al. 2015), which PyTorch's default would shrink at each."""
+        convolutions = [layer for layer in self.layers if isinstance(layer, nn.Conv2d)]
+        for layer in convolutions[:-1]:
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        for layer in convolutions:
+            assert layer.bias is not None
+            nn.init.zeros_(layer.bias)
+        self.place.weight.mul_(FAINT)
 
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch annotation rows columns"]:
         """Annotations of images with values in [0, 1]."""
-        batch, _, height, width = images.shape
-        down = torch.linspace(-1, 1, height, device=images.device, dtype=images.dtype).view(1, 1, -1, 1)
-        across = torch.linspace(-1, 1, width, device=images.device, dtype=images.dtype).view(1, 1, 1, -1)
-        places = [down.expand(batch, 1, height, width), across.expand(batch, 1, height, width)]
-        annotations: Tensor = self.layers(torch.cat([images * 2 - 1, *places], dim=1))
+        seen = self.layers(CONTRAST * images)
+        rows, columns = (torch.linspace(-1, 1, side, device=images.device) for side in seen.shape[2:])
+        places = torch.stack(torch.meshgrid(rows, columns, indexing="ij"), dim=-1).to(images.dtype)
+        annotations: Tensor = seen + self.place(places).permute(2, 0, 1)
         return annotations
 
-    @staticmethod
-    def grid(images: Float[Tensor, "batch 3 height width"]) -> tuple[int, int]:
-        """Rows and columns of annotations."""
-        return images.shape[2] // STRIDE, images.shape[3] // STRIDE
+
+def grid(height: int, width: int) -> tuple[int, int]:
+    """Rows and columns of the annotations of images of that size in pixels."""
+    return height // STRIDE, width // STRIDE

@@ -1,7 +1,6 @@
 """Captioning's examples: in training each caption with its image, otherwise each image with all its captions."""
 
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from datasets import Dataset, DatasetDict
@@ -20,18 +19,22 @@ class CaptionExamples(Examples):
 
 
 def one_caption_a_row(images: Dataset) -> Dataset:
-    """A row for each caption, with the same columns; images and facts stay where they are and are looked up."""
+    """A row for each caption, with the same columns; what belongs to the image is looked up where it stands."""
     captions = images["captions"]
     counts = [len(those) for those in captions]
-    columns: dict[str, Any] = {
+    # Links are many small numbers, which Arrow is slow to hand out: they are taken once.
+    gold = [links for those in images["gold"] for links in those] if "gold" in images.column_names else None
+    shared = images.select_columns([name for name in images.column_names if name not in ("captions", "gold")])
+
+    def looked_up(rows: Columns) -> Columns:
+        if "row" not in rows:
+            return rows
+        found = {**rows, **shared[rows["row"]]}
+        return found if gold is None else {**found, "gold": [[gold[number]] for number in rows["number"]]}
+
+    columns = {
         "captions": [[caption] for those in captions for caption in those],
+        "number": np.arange(sum(counts)),
         "row": np.repeat(np.arange(len(images)), counts),
     }
-    if "gold" in images.column_names:
-        columns["gold"] = [[links] for those in images["gold"] for links in those]
-    shared = images.select_columns([name for name in images.column_names if name not in columns])
-
-    def with_images(rows: Columns) -> Columns:
-        return {**rows, **shared[rows["row"]]} if "row" in rows else rows
-
-    return Dataset.from_dict(columns).with_transform(with_images)
+    return Dataset.from_dict(columns).with_transform(looked_up)

@@ -1,19 +1,20 @@
 """The captions' grammar: writes what is true of a scene, and reads back what a caption states.
 
-    caption = [opening] thing link relation thing | [opening] thing "with" thing place        thing = "a" size colour shape
+caption = [opening] thing link relation thing | [opening] thing "with" thing place        thing = "a" size colour shape
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 SIZES = ("small", "large")
-COLOURS = ("red", "green", "blue", "yellow", "purple", "cyan")
-SHAPES = ("ring", "square", "triangle", "cross")
+COLOURS = ("red", "green", "blue", "yellow")
+SHAPES = ("ring", "square", "triangle")
 ARTICLE = "a"
 OPPOSITE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
 PLACE = {"left of": "on its left", "right of": "on its right", "above": "above it", "below": "below it"}
 FRAMES = (("", "is"), ("", "lies"), ("there is", ""))  # opening, link
 OPENINGS = ("", "there is")  # of captions that say where the second thing is
+CAPTIONS = len(FRAMES) + len(OPENINGS)  # of a scene
 
 
 class Kind(NamedTuple):
@@ -77,7 +78,9 @@ def statement(words: Sequence[str]) -> Statement | None:
     (at, first), (then, second) = mentioned
     before, between, after = (" ".join(part) for part in (words[:at], words[at + 4 : then], words[then + 4 :]))
     for relation, opposite in OPPOSITE.items():
-        plain = not after and any(before == opening and between == f"{link} {relation}".strip() for opening, link in FRAMES)
+        plain = not after and any(
+            before == opening and between == f"{link} {relation}".strip() for opening, link in FRAMES
+        )
         if plain or (before in OPENINGS and between == "with" and after == PLACE[opposite]):
             return Statement(first, relation, second)
     return None

@@ -1,12 +1,11 @@
 """What a caption is worth: BLEU-4 and CIDEr against all references, and whether what it states is true."""
 
-import json
 from collections.abc import Mapping, Sequence
 
 from sacrebleu.metrics import BLEU
 
 from attnbench.tasks.base import Prediction
-from attnbench.tasks.captioning.grammar import Kind, statement
+from attnbench.tasks.captioning.facts import Facts
 
 References = list[list[str]]
 
@@ -57,18 +56,8 @@ def ciders(said: Sequence[str], truth: References) -> list[float]:
 
 
 def truths(said: Sequence[str], facts: Sequence[str]) -> list[float]:
-    """100 for each caption that states what is true of its scene, else 0."""
-    return [100.0 * is_true(text, json.loads(about)) for text, about in zip(said, facts, strict=True)]
-
-
-def is_true(caption: str, facts: Mapping[str, list[list[object]]]) -> bool:
-    """Whether a caption of the grammar names two objects rightly, and how one stands to the other."""
-    stated = statement(caption.split())
-    if stated is None:
-        return False
-    kinds = [Kind(*thing["kind"]) for thing in facts["objects"]]
-    true = {(kinds[first], relation, kinds[second]) for first, relation, second in facts["relations"]}
-    return tuple(stated) in true
+    """100 for each caption whose statement is true of its scene, else 0."""
+    return [100.0 * Facts.from_json(about).bear_out(text.split()) for text, about in zip(said, facts, strict=True)]
 
 
 def mean(values: Sequence[float]) -> float:

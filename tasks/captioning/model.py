@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from attnbench.attention import AttentionFactory, Memory
 from attnbench.tasks.base import Model, Output, Prediction
-from attnbench.tasks.captioning.encoder import GridEncoder
-from attnbench.tasks.captioning.gold import said_gold
+from attnbench.tasks.captioning.encoder import GridEncoder, grid
+from attnbench.tasks.captioning.facts import Facts, said_gold
 from attnbench.tasks.sequence.decoder import RecurrentDecoder
 from attnbench.tasks.sequence.search import greedy
 from attnbench.tasks.sequence.text import END, Vocabulary
@@ -79,14 +79,15 @@ class ShowAttendTell(Model):
         said = greedy(self.decoder, summary, memory, limit=self.limit)
         numbers = said.words.tolist()
         words = [self.vocabulary.decode(row) for row in numbers]
+        facts = None if batch.facts is None else [Facts.from_json(about) for about in batch.facts]
         return Prediction(
             said=[" ".join(row) for row in words],
             truth=batch.captions,
             alignments=[said.alignment],
             queries=[row + [END] * (Vocabulary.end in ended) for row, ended in zip(words, numbers, strict=True)],
             memory=(),
-            gold=None if batch.facts is None else said_gold(words, batch.facts, said.alignment.weights),
+            gold=None if facts is None else said_gold(words, facts, said.alignment.weights),
             images=batch.images,
-            grid=self.encoder.grid(batch.images),
+            grid=grid(*batch.images.shape[2:]),
             about=batch.facts or (),
         )

@@ -6,23 +6,24 @@ two: a large red ring is left of a small blue square.
 
 import hashlib
 import inspect
-import json
+import io
 from collections.abc import Iterator
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+import PIL.Image
 from datasets import Features, Image, List, Value
 from jaxtyping import Bool, UInt8
 from numpy import ndarray
 from numpy.random import Generator
 
-from attnbench.tasks.captioning import grammar
-from attnbench.tasks.captioning.grammar import COLOURS, OPPOSITE, SHAPES, SIZES, Kind
+from attnbench.tasks.captioning import facts, grammar
+from attnbench.tasks.captioning.facts import Facts
+from attnbench.tasks.captioning.grammar import CAPTIONS, COLOURS, SHAPES, SIZES, Caption, Kind, captions
 from attnbench.tasks.source import Generated
 
 SIDE = 64  # pixels
 GRID = 8  # cells a side
-CAPTIONS = 5
 RADIUS = {"small": (4.5, 6.0), "large": (8.0, 10.0)}  # pixels
 LEAD = 12.0  # pixels by which the distance along the relation's axis exceeds that along the other
 GAP = 2.0  # pixels kept free between objects
@@ -35,8 +36,6 @@ RGB = {
     "green": (50, 180, 70),
     "blue": (60, 80, 220),
     "yellow": (215, 205, 60),
-    "purple": (160, 60, 190),
-    "cyan": (60, 190, 200),
 }
 ROW, COLUMN = np.mgrid[0:SIDE, 0:SIDE].astype(np.float32)
 
@@ -57,11 +56,8 @@ class Thing(NamedTuple):
                 return (across**2 + down**2 <= r * r) & (across**2 + down**2 >= (r / 2) ** 2)
             case "square":
                 return np.maximum(abs(across), abs(down)) <= 0.88 * r
-            case "triangle":
-                return (abs(down) <= r) & (abs(across) <= (down + r) / 2)
             case _:
-                arm = 0.35 * r
-                return (np.maximum(abs(across), abs(down)) <= r) & (np.minimum(abs(across), abs(down)) <= arm)
+                return (abs(down) <= r) & (abs(across) <= (down + r) / 2)
 
     def cells(self) -> list[int]:
         """The grid cells that hold a pixel of it, row by row."""
@@ -128,12 +124,17 @@ def rendered(scene: Scene, rng: Generator) -> UInt8[ndarray, "height width 3"]:
     return image.clip(0, 255).round().astype(np.uint8)
 
 
-def facts(scene: Scene) -> dict[str, Any]:
-    """What is true of the objects worth a mention: kinds, the cells each covers, and [first, relation, second] by their numbers."""
-    return {
-        "objects": [{"kind": list(thing.kind), "cells": thing.cells()} for thing in scene.objects],
-        "relations": [[0, scene.relation, 1], [1, OPPOSITE[scene.relation], 0]],
-    }
+def png(image: UInt8[ndarray, "height width 3"]) -> dict[str, Any]:
+    """The image as a file in memory, not compressed: noise would not shrink, and reading is faster."""
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(image).save(buffer, format="PNG", compress_level=0)
+    return {"bytes": buffer.getvalue(), "path": None}
+
+
+def links(caption: Caption, true: Facts) -> list[list[int]]:
+    """[word, cell] for every cell of the object that a word names."""
+    named = ((word, thing) for word, thing in enumerate(caption.named) if thing is not None)
+    return [[word, cell] for word, thing in named for cell in true.cells[thing]]
 
 
 class Scenes(Generated):
@@ -147,22 +148,13 @@ class Scenes(Generated):
         while True:
             scene = drawn_scene(rng)
             first, second = scene.objects
-            written = grammar.captions((first.kind, second.kind), scene.relation)
-            chosen = [written[i] for i in rng.permutation(len(written))[:CAPTIONS]]
-            cells = [thing.cells() for thing in scene.objects]
+            true = Facts((first.kind, second.kind), (first.cells(), second.cells()), scene.relation)
+            written = [captions(true.kinds, true.relation)[i] for i in rng.permutation(CAPTIONS)]
             yield {
-                "image": rendered(scene, rng),
-                "captions": [" ".join(caption.words) for caption in chosen],
-                "gold": [
-                    [
-                        [word, cell]
-                        for word, named in enumerate(caption.named)
-                        if named is not None
-                        for cell in cells[named]
-                    ]
-                    for caption in chosen
-                ],
-                "facts": json.dumps(facts(scene)),
+                "image": png(rendered(scene, rng)),
+                "captions": [" ".join(caption.words) for caption in written],
+                "gold": [links(caption, true) for caption in written],
+                "facts": true.to_json(),
             }
 
     def features(self) -> Features:
@@ -172,4 +164,5 @@ class Scenes(Generated):
 
     def checksum(self) -> str:
         """Hash of the generator's code, its grammar's too, seed and sizes."""
-        return hashlib.sha256((super().checksum() + inspect.getsource(grammar)).encode()).hexdigest()
+        code = super().checksum() + inspect.getsource(grammar) + inspect.getsource(facts)
+        return hashlib.sha256(code.encode()).hexdigest()

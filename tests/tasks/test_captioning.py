@@ -1,0 +1,231 @@
+"""Captioning: one example a caption, Show, Attend and Tell, and what a caption is measured by."""
+
+from functools import partial
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from attnbench.attention import AttentionFactory, Composed
+from attnbench.attention.score.additive import Additive
+from attnbench.attention.score.dot import Dot
+from attnbench.attention.selection.hard import Hard
+from attnbench.attention.selection.softmax import Softmax
+from attnbench.tasks.base import Prediction
+from attnbench.tasks.captioning import Captioning
+from attnbench.tasks.captioning.encoder import STRIDE, GridEncoder
+from attnbench.tasks.captioning.facts import Facts, said_gold
+from attnbench.tasks.captioning.grammar import Kind
+from attnbench.tasks.captioning.measures import caption_measures, corpus_measures
+from attnbench.tasks.captioning.model import ShowAttendTell
+from attnbench.tasks.captioning.scenes import GRID, Scenes
+from attnbench.tasks.sequence.text import Vocabulary
+from attnbench.tasks.testing import check_task
+from attnbench.tasks.translation.phrases import Phrases
+
+SOFT = partial(Composed, score=partial(Additive, hidden_dim=6), selection=Softmax)
+DOT = partial(Composed, score=partial(Dot, project="never"), selection=Softmax)
+HARD = partial(Composed, score=partial(Additive, hidden_dim=6), selection=Hard)
+FACTS = Facts((Kind("large", "red", "ring"), Kind("small", "blue", "square")), ([0, 1], [9]), "left of")
+TRUE = "a large red ring is left of a small blue square"
+
+
+def task(train: int = 12) -> Captioning:
+    model = partial(ShowAttendTell, embedding_dim=6, hidden_dim=8, dropout=0.0, limit=9)
+    data = Scenes(seed=0, sizes={"train": train, "validation": 5, "test": 8})
+    return Captioning(data, cast(Any, model), batch_size=5, seed=0)
+
+
+def prediction(said: list[str], truth: list[list[str]], about: list[str] | None = None) -> Prediction:
+    words = [caption.split() for caption in said]
+    return Prediction(said, truth, [], words, (), about=about or [FACTS.to_json()] * len(said))
+
+
+@pytest.mark.parametrize("attention", [SOFT, HARD, DOT], ids=["soft", "hard", "dot_without_projection"])
+def test_the_contract_holds(attention: AttentionFactory) -> None:
+    check_task(task(), attention)
+
+
+def test_each_caption_is_trained_on_once_with_its_own_image_and_gold() -> None:
+    some = task()
+    images = some.data.source.load()["train"]
+    rows = some.data.splits["train"]
+    assert len(rows) == 5 * len(images)
+    seen = []
+    for row in rows:
+        (caption,) = row["captions"]
+        owner = images[images["facts"][:].index(row["facts"])]
+        assert np.array_equal(np.asarray(row["image"]), np.asarray(owner["image"]))
+        assert row["gold"] == [owner["gold"][owner["captions"].index(caption)]]
+        seen.append((row["facts"], caption))
+    assert len(set(seen)) == len(seen)
+
+
+def test_each_test_image_is_judged_once_with_all_its_captions() -> None:
+    some = task()
+    model = some.model(SOFT).eval()
+    predictions = [model.predict(batch) for batch in some.data.test_dataloader()]
+    assert [truth for p in predictions for truth in p.truth] == some.data.splits["test"]["captions"][:]
+
+
+def test_a_batch_puts_gold_at_the_word_that_is_to_be_said() -> None:
+    some = task()
+    batch = some.collate(some.data.splits["test"][:4])
+    assert batch.gold is not None
+    for words, gold, about in zip(batch.captions, batch.gold, batch.facts or [], strict=True):
+        facts = Facts.from_json(about)
+        for query, word in enumerate(words[0].split()):
+            naming = [cells for kind, cells in zip(facts.kinds, facts.cells, strict=True) if word in kind]
+            assert bool(gold[query].any()) == bool(naming)
+            assert not naming or gold[query].nonzero().flatten().tolist() in naming
+
+
+def test_the_likelihood_is_the_sum_over_words_said_one_by_one() -> None:
+    some = task()
+    model = some.model(SOFT).double().eval()
+    batch = some.collate(some.data.splits["test"][:3])
+    batch = batch._replace(images=batch.images.double())
+    summary, memory = model.encode(batch.images)  # type: ignore[operator]
+    decoder: Any = model.decoder
+    for row in range(3):
+        mine, state, nll = memory.select(torch.tensor([row])), decoder.start(summary[row : row + 1]), torch.zeros(())
+        for word, asked in zip(batch.target[row], batch.target[row, 1:], strict=False):
+            if asked == Vocabulary.pad:
+                break
+            embedded = decoder.embedding(word).unsqueeze(0)
+            context, _, state = decoder.step(embedded, state, mine)
+            nll = nll - functional.log_softmax(decoder.logits(state.hidden, context, embedded), dim=-1)[0, asked]
+        torch.testing.assert_close(model(batch).nll[row], nll.float())
+
+
+def test_the_decoder_starts_from_the_mean_annotation() -> None:
+    some = task()
+    model = some.model(SOFT).eval()
+    images = some.collate(some.data.splits["test"][:2]).images
+    summary, memory = model.encode(images)  # type: ignore[operator]
+    torch.testing.assert_close(summary, memory.values.mean(dim=1))
+
+
+def test_annotation_k_reads_as_far_to_each_side_of_cell_k_row_by_row() -> None:
+    model = task().model(SOFT)
+    image = torch.rand(1, 3, 64, 64, requires_grad=True)
+    _, memory = model.encode(image)  # type: ignore[operator]
+    memory.values[0, 4 * GRID + 3].sum().backward()
+    assert image.grad is not None
+    read = image.grad.abs().sum(dim=(0, 1)).nonzero()
+    middle = (read.min(dim=0).values + read.max(dim=0).values) / 2
+    assert middle.tolist() == [4 * STRIDE + (STRIDE - 1) / 2, 3 * STRIDE + (STRIDE - 1) / 2]
+
+
+def test_equal_cells_are_told_apart_by_their_places_alone() -> None:
+    encoder = GridEncoder(8)
+    annotations = encoder(torch.zeros(1, 3, 64, 64))[0]
+    assert len(annotations.flatten(1).T.unique(dim=0)) == GRID * GRID
+    # Equal steps in place are equal steps in the annotation.
+    torch.testing.assert_close(annotations[:, 2:] - annotations[:, 1:-1], annotations[:, 1:-1] - annotations[:, :-2])
+
+
+def test_what_is_said_ends_within_the_limit_and_has_a_query_for_each_word() -> None:
+    some = task()
+    model = some.model(SOFT).eval()
+    said = model.predict(some.collate(some.data.splits["test"][:8]))
+    for text, queries in zip(said.said, said.queries, strict=True):
+        assert len(text.split()) <= 9
+        assert [word for word in queries if word != "</s>"] == text.split()
+    assert said.grid == (GRID, GRID)
+    assert said.alignments[0].weights.shape[-1] == GRID * GRID
+    assert said.gold is not None
+    assert said.gold.shape == said.alignments[0].weights.shape
+
+
+def test_a_said_word_has_gold_where_it_names_an_object_that_is_there() -> None:
+    said = [TRUE.replace("blue", "green").split()]
+    gold = said_gold(said, [FACTS], torch.zeros(1, 12, 16))
+    assert gold[0, 1:4].nonzero()[:, 1].tolist() == [0, 1] * 3  # `large red ring` is there, `small green square` is not
+    assert not gold[0, 0].any()
+    assert not gold[0, 4:].any()
+
+
+def test_measures_of_a_reference_are_the_best_there_are() -> None:
+    others = [[f"a small {colour} ring lies above a large {colour} square"] for colour in ("green", "yellow", "blue")]
+    truth = [[TRUE], *others]
+    right = prediction([references[0] for references in truth], truth)
+    shuffled = prediction([references[0] for references in (*truth[1:], truth[0])], truth)
+    best, _ = corpus_measures([right])
+    worse, _ = corpus_measures([shuffled])
+    assert best["bleu4"] == pytest.approx(100)
+    assert best["cider"] > 2 * worse["cider"]
+    assert best["bleu4"] > worse["bleu4"]
+
+
+def test_a_caption_may_agree_with_any_of_its_references() -> None:
+    truth = [["we see nothing at all here", "nothing", TRUE]]
+    assert corpus_measures([prediction([TRUE], truth)])[0]["bleu4"] == pytest.approx(100)
+
+
+def test_images_may_have_different_numbers_of_references() -> None:
+    uneven = [[TRUE], [TRUE, "a small blue square is right of a large red ring", "there is nothing"]]
+    even = [[TRUE] * 3, uneven[1]]
+    said = [TRUE, "a small blue square is right of a ring"]
+    assert corpus_measures([prediction(said, uneven)]) == corpus_measures([prediction(said, even)])
+
+
+def test_case_is_no_mistake() -> None:
+    assert corpus_measures([prediction([TRUE.upper()], [[TRUE]])])[0]["bleu4"] == pytest.approx(100)
+
+
+def test_fact_accuracy_is_the_share_of_true_captions_and_the_mean_of_the_single_ones() -> None:
+    said = [
+        TRUE,
+        TRUE.replace("red", "green"),
+        "there is a large red ring with a small blue square on its right",
+        "a ring",
+    ]
+    some = prediction(said, [[TRUE]] * 4)
+    assert caption_measures([some])["fact_accuracy"] == [100.0, 0.0, 100.0, 0.0]
+    assert corpus_measures([some])[0]["fact_accuracy"] == 50.0
+
+
+def test_measures_are_the_same_however_the_captions_are_batched() -> None:
+    said, truth = [TRUE, "a ring", "a small square"], [[TRUE], ["a ring lies"], ["a small blue square"]]
+    whole = prediction(said, truth)
+    parts = [prediction([text], [references]) for text, references in zip(said, truth, strict=True)]
+    assert corpus_measures([whole]) == corpus_measures(parts)
+    assert caption_measures([whole]) == caption_measures(parts)
+
+
+def test_the_mean_of_the_single_ciders_is_the_corpus_cider() -> None:
+    some = prediction([TRUE, "a ring is here"], [[TRUE, "a red ring"], ["a small ring is here"]])
+    assert np.mean(caption_measures([some])["cider"]) == pytest.approx(corpus_measures([some])[0]["cider"])
+
+
+def test_data_without_facts_is_measured_by_its_references_alone() -> None:
+    some = prediction([TRUE], [[TRUE]])._replace(about=())
+    assert set(corpus_measures([some])[0]) == set(caption_measures([some])) == {"bleu4", "cider"}
+
+
+def test_signatures_say_how_bleu_was_computed() -> None:
+    some = task()
+    some.measure([prediction([TRUE], [[TRUE]])])
+    assert "tok:none" in some.signatures()["bleu4"]
+
+
+def test_data_of_another_task_is_refused(unchecked_types: None) -> None:
+    with pytest.raises(
+        ValueError, match="task/data=phrases: task captioning reads images with captions, such as scenes"
+    ):
+        Captioning(
+            Phrases(seed=0, sizes={"train": 1, "validation": 1, "test": 1}), cast(Any, None), batch_size=1, seed=0
+        )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"hidden_dim": 10}, "hidden_dim=10: must be a multiple of 4"), ({"limit": 0}, "limit=0: must be at least 1")],
+)
+def test_impossible_sizes_are_refused(options: dict[str, int], message: str) -> None:
+    fitting = {"embedding_dim": 4, "hidden_dim": 8, "limit": 5, "dropout": 0.0}
+    with pytest.raises(ValueError, match=message):
+        ShowAttendTell(Vocabulary([["a"]]), SOFT, **cast(Any, {**fitting, **options}))
