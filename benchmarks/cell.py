@@ -35,7 +35,8 @@ class Cell:
     selection: str
     seed: int
     data_checksum: str
-    code: str
+    code: str  # the version of all but the attention's: what compared cells must share
+    attention_code: str
     machine: Machine
     overrides: tuple[str, ...]
 
@@ -48,7 +49,8 @@ class Cell:
     def address(self) -> str:
         """The hash that is the cell's identity."""
         precision = self.machine.resolved_precision
-        return content_address({**self.resolved, "precision": precision, "data": self.data_checksum, "code": self.code})
+        versions = {"data": self.data_checksum, "code": self.code, "attention_code": self.attention_code}
+        return content_address({**self.resolved, **versions, "precision": precision})
 
     @property
     def name(self) -> str:
@@ -76,11 +78,11 @@ class Cell:
             return None
 
 
-def decided_by(config: DictConfig) -> dict[str, Any]:
-    """The part of a config that decides the result, resolved, without places."""
+def decided_by(config: DictConfig, *, without: str | None = None) -> dict[str, Any]:
+    """The part of a config that decides the result, resolved, without places and perhaps without one of its keys."""
     container = OmegaConf.to_container(config, resolve=True)
     assert isinstance(container, dict)
-    return {key: without_places(container[key]) for key in DECIDING}
+    return {key: without_places(container[key]) for key in DECIDING if key != without}
 
 
 def without_places(value: Any) -> Any:
@@ -122,7 +124,8 @@ def cell_of(config: DictConfig) -> Cell:
         selection=choices.get("attention/selection", "-"),
         seed=config.seed,
         data_checksum=source.checksum(),
-        code=code_version(decided_by(config)),
+        code=code_version(decided_by(config, without="attention")),
+        attention_code=code_version(decided_by(config)["attention"]),
         machine=instantiate(config.trainer),
         overrides=tuple(overrides),
     )

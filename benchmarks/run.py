@@ -54,6 +54,7 @@ def blank(cell: Cell, **rest: Any) -> Record:
     origin = {
         **provenance(),
         "code": cell.code,
+        "attention_code": cell.attention_code,
         "config": cell.resolved,
         "overrides": list(cell.overrides),
         "data_checksum": cell.data_checksum,
