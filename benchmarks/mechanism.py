@@ -6,6 +6,7 @@ from typing import Any
 from hydra import compose
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 Config = Mapping[str, Any]
@@ -17,8 +18,10 @@ def config_loader() -> ConfigLoader:
 
 
 def composed(name: str, overrides: list[str]) -> Config:
-    """A preset's resolved config."""
-    config = OmegaConf.to_container(compose(f"attention/{name}", overrides=overrides).attention, resolve=True)
+    """A preset's resolved config, found where the running Hydra finds its own."""
+    searched = [word for word in HydraConfig.get().overrides.hydra if word.startswith("hydra.searchpath=")]
+    whole = compose(f"attention/{name}", overrides=[*overrides, *searched])
+    config = OmegaConf.to_container(whole.attention, resolve=True)
     assert isinstance(config, dict)
     return {str(key): value for key, value in config.items()}
 
