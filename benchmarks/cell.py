@@ -93,12 +93,19 @@ def without_places(value: Any) -> Any:
 
 
 def check(config: DictConfig) -> None:
-    """Raises InputError for a key that nothing reads and for a seed that is none; builds the budget, which checks itself."""
+    """Raises InputError for a key that nothing reads, a seed that is none, a data folder that is not there.
+
+    Builds the budget, which checks itself.
+    """
     for key in map(str, config):
         if key not in (*DECIDING, *ALSO):
             raise InputError(f"{key}: no such key; {did_you_mean(key, [*DECIDING, *ALSO])}")
     if type(config.seed) is not int or config.seed < 0:
         raise InputError(f"seed={config.seed}: must be a whole number, 0 or more")
+    if config.data_dir is not None and not Path(str(config.data_dir)).expanduser().is_dir():
+        raise InputError(
+            f"data_dir={config.data_dir}: no such folder; give the one that holds the data sets, none for embedded data"
+        )
     instantiate(config.budget)
 
 

@@ -16,7 +16,7 @@ from attnbench.benchmarks.history import History
 from attnbench.benchmarks.progress import Progressing, Silent
 from attnbench.benchmarks.provenance import provenance
 from attnbench.benchmarks.record import Record, write_json, write_record
-from attnbench.benchmarks.training import Built, build, fit, quiet_lightning, trainer
+from attnbench.benchmarks.training import Built, build, fit, quiet, trainer
 
 EXHIBITS = 8
 
@@ -38,7 +38,7 @@ def run_cell(config: DictConfig, *, progress: Progressing | None = None) -> Reco
             return earlier
         raise CellFailed(f"{cell.name}: failed before: {earlier.error} (retry_failed=true runs it again)")
     try:
-        with quiet_lightning():
+        with quiet():
             record = train_and_test(cell, progress or Silent())
     except Exception as error:
         write_json(cell.folder / "failure.json", {"traceback": traceback.format_exc()})

@@ -22,6 +22,8 @@ from attnbench.tasks.base import Task
 from attnbench.tasks.initialization import apart
 from attnbench.tasks.lit import LitTask
 
+CHATTY = ("pytorch_lightning", "pytorch_lightning.utilities.rank_zero", "lightning.fabric", "sacrebleu")
+
 
 class Built(NamedTuple):
     """What a config builds."""
@@ -32,17 +34,19 @@ class Built(NamedTuple):
 
 
 @contextlib.contextmanager
-def quiet_lightning() -> Iterator[None]:
-    """Keeps Lightning's banners and hints off the screen; its errors still show."""
-    logger = logging.getLogger("pytorch_lightning")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    for name in ("pytorch_lightning.utilities.rank_zero", "lightning.pytorch.utilities.rank_zero", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-    logger.setLevel(level)
+def quiet() -> Iterator[None]:
+    """Keeps Lightning's banners and sacrebleu's advice on tokenised text off the screen; errors still show."""
+    loggers = [logging.getLogger(name) for name in CHATTY]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def build(config: DictConfig) -> Built:

@@ -25,6 +25,7 @@ WRONG = {
     "logger=tensorbord": "logger=tensorbord: no such choice",
     "seed=": "seed",
     "nonsense": "nonsense",
+    "data_dir=/nowhere": "data_dir=/nowhere: no such folder; give the one that holds the data sets",
 }
 
 
