@@ -1,12 +1,13 @@
 """The attention library: a mechanism is a score × a selection. It knows nothing of tasks."""
 
+from attnbench.attention.composed import Composed
 from attnbench.attention.core import (
     Alignment,
     Attended,
     Attention,
     AttentionFactory,
-    Composed,
     Memory,
+    Past,
     Score,
     ScoreFactory,
     Selection,
@@ -20,6 +21,7 @@ __all__ = [
     "AttentionFactory",
     "Composed",
     "Memory",
+    "Past",
     "Score",
     "ScoreFactory",
     "Selection",

@@ -1,4 +1,4 @@
-"""The contract: what an attention reads and returns, and the one place where a score and a selection become an attention."""
+"""The contract: what an attention reads and returns, and what scores and selections are."""
 
 from abc import ABC, abstractmethod
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -8,28 +8,59 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 
+class Past(NamedTuple):
+    """What earlier queries leave to later ones: a value that goes from answer to question, never a module's state."""
+
+    asked: Int[Tensor, " batch"]  # how many queries were answered
+    last: Float[Tensor, "batch *heads memory"]  # the last query's weights; where its chunk ended, if it read a chunk
+    total: Float[Tensor, "batch *heads memory"]  # the sum of all queries' weights
+
+    @staticmethod
+    def none(like: Float[Tensor, "batch *heads memory"]) -> "Past":
+        """The past of a first query: zeros."""
+        asked = torch.zeros(like.shape[0], dtype=torch.long, device=like.device)
+        return Past(asked, torch.zeros_like(like), torch.zeros_like(like))
+
+    def after(self, alignment: "Alignment") -> "Past":
+        """The past once one more query was answered."""
+        weights = alignment.weights.squeeze(1)
+        last = weights if alignment.ends is None else alignment.ends.squeeze(1)
+        return Past(self.asked + 1, last, self.total + weights)
+
+    def select(self, rows: Int[Tensor, " rows"]) -> "Past":
+        """The past of the given batch rows, in that order (beam search)."""
+        return Past(self.asked[rows], self.last[rows], self.total[rows])
+
+
 class Memory(NamedTuple):
-    """What is attended to: prepared once, read by every query. `mask` is True where one may look."""
+    """What is attended to: prepared once, read by every query. `mask` is True where one may look.
+
+    `past` is that of the answer before, for an attention that reads it; None stands for the beginning.
+    """
 
     keys: Float[Tensor, "batch memory key"]
     values: Float[Tensor, "batch memory value"]
     mask: Bool[Tensor, "batch #query memory"]
+    past: Past | None = None
 
     def select(self, rows: Int[Tensor, " rows"]) -> "Memory":
         """The memory of the given batch rows, in that order; rows may repeat (beam search)."""
-        return Memory(self.keys[rows], self.values[rows], self.mask[rows])
+        past = None if self.past is None else self.past.select(rows)
+        return Memory(self.keys[rows], self.values[rows], self.mask[rows], past)
 
 
 class Alignment(NamedTuple):
     """Where each query looked.
 
     `log_prob` is that of the drawn position and None where nothing was drawn; `entropy` (nats) is that of the distribution
-    a hard choice came from. A query that does not count (padding, or nowhere to look) has zero weights, log_prob and entropy.
+    a hard choice came from; `ends` is where each query's chunk of memory ended, for an attention that reads chunks.
+    A query that does not count (padding, or nowhere to look) has zero weights, log_prob and entropy.
     """
 
     weights: Float[Tensor, "batch query memory"]
     log_prob: Float[Tensor, "batch query"] | None = None
     entropy: Float[Tensor, "batch query"] | None = None
+    ends: Float[Tensor, "batch query memory"] | None = None
 
     def keep(self, queries: Bool[Tensor, "batch query"]) -> "Alignment":
         """The same with every query outside `queries` zeroed."""
@@ -37,6 +68,7 @@ class Alignment(NamedTuple):
             self.weights.masked_fill(~queries.unsqueeze(-1), 0.0),
             None if self.log_prob is None else self.log_prob.masked_fill(~queries, 0.0),
             None if self.entropy is None else self.entropy.masked_fill(~queries, 0.0),
+            None if self.ends is None else self.ends.masked_fill(~queries.unsqueeze(-1), 0.0),
         )
 
     @staticmethod
@@ -51,14 +83,19 @@ class Alignment(NamedTuple):
             torch.cat([step.weights for step in steps], dim=1),
             along_queries([step.log_prob for step in steps]),
             along_queries([step.entropy for step in steps]),
+            along_queries([step.ends for step in steps]),
         )
 
 
 class Attended(NamedTuple):
-    """What attention returns: the weighted mean of the values, and the alignment it came from."""
+    """What attention returns: the weighted mean of the values, the alignment it came from, and the past for the next query.
+
+    `past` is None for an attention that reads none; else a caller that asks query by query hands it on in the memory.
+    """
 
     context: Float[Tensor, "batch query value"]
     alignment: Alignment
+    past: Past | None = None
 
 
 class Attention(nn.Module, ABC):
@@ -77,6 +114,12 @@ class Attention(nn.Module, ABC):
     def forward(self, query: Float[Tensor, "batch query query_dim"], memory: Memory) -> Attended:
         """What the queries find in a prepared memory."""
 
+    def context(
+        self, query: Float[Tensor, "batch query query_dim"], memory: Memory
+    ) -> Float[Tensor, "batch query value"]:
+        """The context alone, for callers that do not ask where it came from: the same, and cheaper where that can be."""
+        return self(query, memory).context
+
 
 @runtime_checkable
 class AttentionFactory(Protocol):
@@ -88,7 +131,12 @@ class AttentionFactory(Protocol):
 
 
 class Score(nn.Module, ABC):
-    """How well each memory position fits a query: any real number, larger is better."""
+    """How well each memory position fits a query: any real number, larger is better; -inf for one that is out of reach.
+
+    A score that sets `reads_past` finds the past in the memory, and is asked one query at a time.
+    """
+
+    reads_past: bool = False
 
     def prepare(self, keys: Float[Tensor, "batch memory key"]) -> Float[Tensor, "batch memory prepared"]:
         """What the score needs of the keys, computed once a memory."""
@@ -102,11 +150,20 @@ class Score(nn.Module, ABC):
 
 
 class Selection(nn.Module, ABC):
-    """How scores become weights. Scores of -inf must get a weight of exactly 0; no row is -inf throughout."""
+    """How scores become weights. Scores of -inf must get a weight of exactly 0; no row is -inf throughout.
+
+    A selection that sets `reads_past` is asked one query at a time, by `follow`.
+    """
+
+    reads_past: bool = False
 
     @abstractmethod
     def forward(self, scores: Float[Tensor, "batch query memory"]) -> Alignment:
         """Weights that sum to 1 over the memory."""
+
+    def follow(self, scores: Float[Tensor, "batch 1 memory"], past: Past) -> Alignment:
+        """The weights of the query that comes after `past`; the same as `forward` unless the selection reads it."""
+        return self(scores)
 
     def check(self, score: Score) -> None:
         """Raises ValueError if this selection cannot be combined with `score`."""
@@ -128,35 +185,3 @@ class SelectionFactory(Protocol):
     def __call__(self) -> Selection:
         """The selection."""
         ...
-
-
-class Composed(Attention):
-    """A score × a selection: α = select(mask(score(q, K))), context = Σ_i α_i v_i.
-
-    Masking happens here and nowhere else. A query that may look nowhere gets zero weights and a zero context.
-    """
-
-    def __init__(self, query_dim: int, key_dim: int, *, score: ScoreFactory, selection: SelectionFactory) -> None:
-        super().__init__()
-        self.score = score(query_dim, key_dim)
-        self.selection = selection()
-        self.selection.check(self.score)
-
-    def prepare(
-        self,
-        keys: Float[Tensor, "batch memory key"],
-        values: Float[Tensor, "batch memory value"],
-        mask: Bool[Tensor, "batch #query memory"],
-    ) -> Memory:
-        """The memory with its keys prepared for the score."""
-        return Memory(self.score.prepare(keys), values, mask)
-
-    def forward(self, query: Float[Tensor, "batch query query_dim"], memory: Memory) -> Attended:
-        """What the queries find in a prepared memory."""
-        seen = memory.mask.any(dim=-1, keepdim=True)
-        scores = self.score(query, memory).masked_fill(~memory.mask, -torch.inf)
-        # A row of -inf alone has no distribution (and NaN gradients): it is selected from as if flat, then emptied.
-        alignment: Alignment = self.selection(scores.masked_fill(~seen, 0.0))
-        alignment = alignment.keep(seen.squeeze(-1).expand(query.shape[:2]))
-        context = torch.bmm(alignment.weights.to(memory.values.dtype), memory.values)
-        return Attended(context, alignment)

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from attnbench.attention import Alignment, AttentionFactory, Memory
+from attnbench.attention import Alignment, Attended, AttentionFactory, Memory, Past
 from attnbench.tasks.base import Output
 from attnbench.tasks.sequence.text import Vocabulary
 
@@ -15,14 +15,15 @@ Cell = Literal["gru", "lstm"]
 
 
 class State(NamedTuple):
-    """The recurrent state between two words; `cell` is the LSTM's memory and zero for a GRU."""
+    """The recurrent state between two words; `cell` is the LSTM's memory and zero for a GRU, `past` the attention's."""
 
     hidden: Float[Tensor, "batch hidden"]
     cell: Float[Tensor, "batch hidden"]
+    past: Past | None = None
 
     def select(self, rows: Int[Tensor, " rows"]) -> "State":
         """The state of the given batch rows, in that order (beam search)."""
-        return State(self.hidden[rows], self.cell[rows])
+        return State(self.hidden[rows], self.cell[rows], None if self.past is None else self.past.select(rows))
 
 
 class RecurrentDecoder(nn.Module):
@@ -65,12 +66,15 @@ class RecurrentDecoder(nn.Module):
         self, embedded: Float[Tensor, "batch embedding"], state: State, memory: Memory
     ) -> tuple[Float[Tensor, "batch value"], Alignment, State]:
         """One step from the embedded last word: the context, where it came from, and the next state."""
-        context, alignment = self.attention(state.hidden.unsqueeze(1), memory)
-        context = context.squeeze(1)
+        attended: Attended = self.attention(state.hidden.unsqueeze(1), memory._replace(past=state.past))
+        context = attended.context.squeeze(1)
         inward = torch.cat([embedded, context], dim=-1)
         if isinstance(self.cell, nn.LSTMCell):
-            return context, alignment, State(*self.cell(inward, (state.hidden, state.cell)))
-        return context, alignment, State(self.cell(inward, state.hidden), state.cell)
+            hidden, cell = self.cell(inward, (state.hidden, state.cell))
+            after = State(hidden, cell, attended.past)
+        else:
+            after = State(self.cell(inward, state.hidden), state.cell, attended.past)
+        return context, attended.alignment, after
 
     def logits(
         self,

@@ -11,10 +11,12 @@ ALL: tuple[Law, ...] = (
     masks.masked_equals_cropped,
     masks.masked_content_does_not_matter,
     masks.masked_weights_are_zero,
+    masks.weights_are_shares,
     masks.weights_sum_to_one,
     masks.nowhere_to_look_gives_zeros,
     masks.masks_may_differ_between_queries,
     batches.one_query_at_a_time_equals_all_at_once,
+    batches.context_alone_is_the_same,
     batches.permuting_memory_permutes_weights,
     batches.context_is_the_weighted_mean_of_values,
     batches.selected_rows_answer_alike,
@@ -34,12 +36,18 @@ LAWS: Mapping[str, Law] = MappingProxyType({law.__name__: law for law in ALL})
 
 
 def check_attention(
-    factory: AttentionFactory, *, query_dim: int = 4, key_dim: int = 6, except_for: Collection[str] = ()
+    factory: AttentionFactory,
+    *,
+    query_dim: int = 4,
+    key_dim: int = 6,
+    value_dim: int = 3,
+    except_for: Collection[str] = (),
 ) -> None:
     """Tries every law on attentions that the factory builds. Raises AssertionError, naming the law, where one is broken.
 
     `except_for` names laws that do not apply: a score that reads positions breaks `permuting_memory_permutes_weights`, a
-    straight-through gradient `gradients_are_exact`. Raises ValueError where a name is no law's.
+    straight-through gradient `gradients_are_exact`, a mechanism that may look away `weights_sum_to_one`. Raises ValueError
+    where a name is no law's.
     """
     unknown = sorted(set(except_for) - set(LAWS))
     if unknown:
@@ -47,6 +55,6 @@ def check_attention(
     for name, law in LAWS.items():
         if name not in except_for:
             try:
-                law(Subject(factory, query_dim, key_dim))
+                law(Subject(factory, query_dim, key_dim, value_dim))
             except AssertionError as error:
                 raise AssertionError(f"{name}: {error}") from None

@@ -3,7 +3,7 @@
 import torch
 
 from attnbench.attention import Alignment, Attended
-from attnbench.tasks.testing.masks import holed
+from attnbench.tasks.testing.masks import holed, one_by_one
 from attnbench.tasks.testing.subject import Subject, attend, modes, require, require_equal, require_near, seeded
 
 
@@ -11,11 +11,19 @@ def one_query_at_a_time_equals_all_at_once(subject: Subject) -> None:
     """A decoder that asks step by step gets what one that asks all at once gets."""
     attention, inputs = subject.build(), holed(subject.inputs())
     memory = attention.prepare(inputs.keys, inputs.values, inputs.mask)
-    steps = [attention(query.unsqueeze(1), memory) for query in inputs.query.unbind(dim=1)]
+    steps = one_by_one(attention, inputs.query, memory, inputs.mask.expand(-1, inputs.query.shape[1], -1))
     joined = Attended(
         torch.cat([step.context for step in steps], dim=1), Alignment.join([step.alignment for step in steps])
     )
     require_equal(joined, attention(inputs.query, memory), "queries one at a time and all at once")
+
+
+def context_alone_is_the_same(subject: Subject) -> None:
+    """Whoever does not ask where the context came from gets the same context."""
+    attention, inputs = subject.build(), holed(subject.inputs())
+    memory = attention.prepare(inputs.keys, inputs.values, inputs.mask)
+    attended: Attended = attention(inputs.query, memory)
+    require_near(attention.context(inputs.query, memory), attended.context, "the context alone and with its alignment")
 
 
 def permuting_memory_permutes_weights(subject: Subject) -> None:
@@ -44,8 +52,10 @@ def selected_rows_answer_alike(subject: Subject) -> None:
     attention, inputs = subject.build(), holed(subject.inputs(batch=3))
     memory = attention.prepare(inputs.keys, inputs.values, inputs.mask)
     rows = torch.tensor([2, 0, 0, 1])
-    all_rows: Attended = attention(inputs.query, memory)
-    picked: Attended = attention(inputs.query[rows], memory.select(rows))
+    before: Attended = attention(inputs.query[:, :1], memory)
+    memory = memory._replace(past=before.past)
+    all_rows: Attended = attention(inputs.query[:, 1:], memory)
+    picked: Attended = attention(inputs.query[rows, 1:], memory.select(rows))
     require_near(picked.context, all_rows.context[rows], "the context of selected rows")
     require_near(picked.alignment.weights, all_rows.alignment.weights[rows], "the weights of selected rows")
 

@@ -44,7 +44,10 @@ def draws_follow_log_prob(subject: Subject) -> None:
     """Each choice is drawn as often as the exponential of its log_prob says; entropy is the mean of -log_prob."""
     alignment = drawn(subject, queries=1)
     if alignment.log_prob is None or alignment.entropy is None:
-        require_near(alignment.weights, alignment.weights[:1].expand_as(alignment.weights), "without log_prob, weights")
+        # Noise whose gradient runs through the weights themselves needs no log_prob.
+        if not alignment.weights.requires_grad:
+            same = alignment.weights[:1].expand_as(alignment.weights)
+            require_near(alignment.weights, same, "without log_prob or gradient, weights")
         return
     choices, which = torch.unique(alignment.weights.squeeze(1), dim=0, return_inverse=True)
     log_prob = alignment.log_prob.detach().squeeze(1)
@@ -61,8 +64,8 @@ def draws_follow_log_prob(subject: Subject) -> None:
 def queries_draw_independently(subject: Subject) -> None:
     """Two equal queries agree as often as two independent draws do: Σ_s p(s)²."""
     alignment = drawn(subject, queries=2)
-    if alignment.log_prob is None:
-        return
+    if alignment.log_prob is None or subject.reads_past:
+        return  # a query that reads the past depends on the draw before, as it should
     agree = (alignment.weights[:, 0] == alignment.weights[:, 1]).all(dim=-1).double()
     choices, which = torch.unique(alignment.weights.flatten(0, 1), dim=0, return_inverse=True)
     log_prob = alignment.log_prob.detach().flatten()

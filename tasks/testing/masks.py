@@ -1,8 +1,9 @@
 """Laws of masking: what may not be seen has no part in anything."""
 
 import torch
+from torch import Tensor
 
-from attnbench.attention import Attended, Memory
+from attnbench.attention import Attended, Attention, Memory
 from attnbench.tasks.testing.subject import (
     EXACT,
     Inputs,
@@ -25,6 +26,15 @@ def holed(inputs: Inputs) -> Inputs:
     mask[0, :, [1, -1]] = False
     mask[1:, :, 0] = False
     return inputs._replace(mask=mask)
+
+
+def one_by_one(attention: Attention, queries: Tensor, memory: Memory, masks: Tensor) -> list[Attended]:
+    """The queries' answers, each asked alone with its row of the masks, the past handed on from one to the next."""
+    answers: list[Attended] = []
+    for index in range(queries.shape[1]):
+        asked = memory._replace(mask=masks[:, [index]], past=answers[-1].past if answers else None)
+        answers.append(attention(queries[:, [index]], asked))
+    return answers
 
 
 def masked_equals_cropped(subject: Subject) -> None:
@@ -62,13 +72,23 @@ def masked_weights_are_zero(subject: Subject) -> None:
         require(largest == 0, f"a masked position got a weight of {largest:.3g}, not exactly 0")
 
 
-def weights_sum_to_one(subject: Subject) -> None:
-    """Weights over what may be seen are not negative and sum to 1."""
+def weights_are_shares(subject: Subject) -> None:
+    """Weights are not negative and sum to at most 1."""
     for training in modes():
         attention, inputs = subject.build(training=training), holed(subject.inputs())
         with seeded(2):
             weights = attend(attention, inputs).alignment.weights
         require(bool((weights >= 0).all()), f"a weight of {weights.min().item():.3g} is negative")
+        largest = weights.sum(dim=-1).max().item()
+        require(largest <= 1 + EXACT, f"a query's weights sum to {largest:.6g}, more than 1")
+
+
+def weights_sum_to_one(subject: Subject) -> None:
+    """Weights over what may be seen sum to 1."""
+    for training in modes():
+        attention, inputs = subject.build(training=training), holed(subject.inputs())
+        with seeded(2):
+            weights = attend(attention, inputs).alignment.weights
         require_near(weights.sum(dim=-1), torch.ones_like(weights[..., 0]), "the sum of weights")
 
 
@@ -92,9 +112,8 @@ def masks_may_differ_between_queries(subject: Subject) -> None:
     attention, inputs = subject.build(), subject.inputs()
     rows = torch.tensor([[1, 1, 1, 0, 0], [0, 1, 0, 1, 1], [0, 0, 0, 0, 0]], dtype=torch.bool).expand(2, 3, 5)
     together = attend(attention, inputs._replace(mask=rows))
-    memory: Memory = attention.prepare(inputs.keys, inputs.values, rows)
-    for index in range(3):
-        alone: Attended = attention(inputs.query[:, [index]], memory._replace(mask=rows[:, [index]]))
+    memory = attention.prepare(inputs.keys, inputs.values, rows)
+    for index, alone in enumerate(one_by_one(attention, inputs.query, memory, rows)):
         require_near(together.context[:, [index]], alone.context, f"the context of query {index} beside other masks")
         require_near(together.alignment.weights[:, [index]], alone.alignment.weights, f"the weights of query {index}")
     wide = attend(attention, inputs._replace(mask=inputs.mask.expand(2, 3, 5)))

@@ -29,11 +29,17 @@ class Subject:
     factory: AttentionFactory
     query_dim: int = 4
     key_dim: int = 6
+    value_dim: int = 3
 
     def build(self, *, training: bool = False, seed: int = 0) -> Attention:
         """An attention in float64; the same seed gives the same initial values."""
         with seeded(seed):
             return self.factory(self.query_dim, self.key_dim).double().train(training)
+
+    @property
+    def reads_past(self) -> bool:
+        """Whether answers depend on the queries before."""
+        return attend(self.build(), self.inputs()).past is not None
 
     def inputs(self, *, batch: int = 2, queries: int = 3, memory: int = 5) -> Inputs:
         """Standard normal inputs, the same at every call with the same sizes."""
@@ -41,7 +47,7 @@ class Subject:
             return Inputs(
                 torch.randn(batch, queries, self.query_dim, dtype=torch.float64),
                 torch.randn(batch, memory, self.key_dim, dtype=torch.float64),
-                torch.randn(batch, memory, 3, dtype=torch.float64),
+                torch.randn(batch, memory, self.value_dim, dtype=torch.float64),
                 torch.ones(batch, 1, memory, dtype=torch.bool),
             )
 

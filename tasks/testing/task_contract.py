@@ -104,13 +104,14 @@ def check_output(output: Output) -> None:
 
 
 def check_alignments(alignments: Sequence[Alignment], gold: Tensor | None, batch: int) -> None:
-    """Each place's weights sum to 1, or to 0 where the query does not count; gold is of their shape and empty there too."""
+    """Each place's weights are shares, all 0 where the query does not count; gold is of their shape and empty there too."""
     for alignment in alignments:
         weights = alignment.weights
         require(len(weights) == batch, f"an alignment of {len(weights)} examples in a batch of {batch}")
         sums = weights.sum(dim=-1)
         counted = sums != 0
-        require_near(sums[counted], torch.ones_like(sums[counted]), "the sum of a query's weights", tolerance=TOLERANCE)
+        require(bool((weights >= 0).all()), f"a weight of {weights.min().item():.3g} is negative")
+        require(bool((sums <= 1 + TOLERANCE).all()), f"a query's weights sum to {sums.max().item():.4g}, more than 1")
         for name, value in {"log_prob": alignment.log_prob, "entropy": alignment.entropy}.items():
             require(value is None or not value[~counted].any(), f"{name} of a query that does not count is not 0")
         if gold is not None:

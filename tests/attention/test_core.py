@@ -8,7 +8,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from torch import Tensor
 
-from attnbench.attention import Alignment, Composed, Memory, Selection
+from attnbench.attention import Alignment, Composed, Memory, Past, Selection
 from attnbench.attention.score.additive import Additive
 from attnbench.attention.score.dot import Dot
 from attnbench.attention.score.projection import Project
@@ -38,7 +38,7 @@ def test_unknown_key_fails_when_the_attention_is_built(name: str) -> None:
     score = {"_target_": "attnbench.attention.score.additive.Additive", "_partial_": True, "hidden_dim": 3, name: 3}
     selection = {"_target_": "attnbench.attention.selection.softmax.Softmax", "_partial_": True}
     config = {
-        "_target_": "attnbench.attention.core.Composed",
+        "_target_": "attnbench.attention.composed.Composed",
         "_partial_": True,
         "score": score,
         "selection": selection,
@@ -105,11 +105,24 @@ def test_a_selection_never_sees_a_row_without_a_finite_score() -> None:
 
 
 def test_memory_select_repeats_and_reorders_rows() -> None:
-    memory = Memory(torch.randn(3, 5, 6), torch.randn(3, 5, 2), torch.rand(3, 1, 5) < 0.5)
+    past = Past(torch.arange(3), torch.rand(3, 5), torch.rand(3, 5))
+    memory = Memory(torch.randn(3, 5, 6), torch.randn(3, 5, 2), torch.rand(3, 1, 5) < 0.5, past)
     rows = [2, 0, 0]
     picked = memory.select(torch.tensor(rows))
-    for before, after in zip(memory, picked, strict=True):
+    assert picked.past is not None
+    for before, after in zip([*memory[:3], *past], [*picked[:3], *picked.past], strict=True):
+        assert isinstance(before, Tensor)
+        assert isinstance(after, Tensor)
         assert all(torch.equal(after[index], before[row]) for index, row in enumerate(rows))
+    assert memory._replace(past=None).select(torch.tensor(rows)).past is None
+
+
+def test_past_adds_up_what_was_looked_at() -> None:
+    first, second = torch.tensor([[[0.25, 0.75]]]), torch.tensor([[[1.0, 0.0]]])
+    past = Past.none(torch.zeros(1, 2)).after(Alignment(first))
+    assert (past.asked.tolist(), past.last.tolist(), past.total.tolist()) == ([1], [[0.25, 0.75]], [[0.25, 0.75]])
+    past = past.after(Alignment(second, ends=torch.tensor([[[0.0, 1.0]]])))
+    assert (past.asked.tolist(), past.last.tolist(), past.total.tolist()) == ([2], [[0.0, 1.0]], [[1.25, 0.75]])
 
 
 def test_keep_zeroes_all_of_a_query_and_nothing_of_the_others() -> None:

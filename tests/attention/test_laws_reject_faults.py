@@ -51,7 +51,7 @@ class MeanOfAllKeys(General):
         return super().forward(query, memory) * torch.tanh(memory.keys.mean(dim=(1, 2)))[:, None, None]
 
 
-@breaks("weights_sum_to_one")
+@breaks("weights_sum_to_one", "weights_are_shares")
 class Sigmoid(Selection):
     def forward(self, scores: Tensor) -> Alignment:
         return Alignment(torch.sigmoid(scores))
@@ -161,6 +161,12 @@ class OneNoiseForAllQueries(Hard):
 class LargeNumbersInBetween(General):
     def forward(self, query: Tensor, memory: Memory) -> Tensor:
         return super().forward(query, memory) + 500.0 - 500.0
+
+
+@breaks("context_alone_is_the_same")
+class ContextWithoutMask(Composed):
+    def context(self, query: Tensor, memory: Memory) -> Tensor:
+        return self(query, memory._replace(mask=torch.ones_like(memory.mask))).context
 
 
 SHARED = Additive(4, 6, hidden_dim=3)

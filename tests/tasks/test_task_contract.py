@@ -73,7 +73,7 @@ FAULTY_MODELS: dict[str, tuple[type[RNNsearch], str]] = {
     "nll_not_finite": (changed(lambda o: o._replace(nll=o.nll / 0)), "nll is not finite"),
     "no_symbols": (changed(lambda o: o._replace(symbols=o.symbols * 0)), "no symbols"),
     "no_alignments": (changed(lambda o: o._replace(alignments=[])), "no alignments"),
-    "weights_over_one": (changed(without_keep), "sum of a query's weights"),
+    "weights_over_one": (changed(without_keep), "a query's weights sum to"),
     "gold_on_padding": (changed(gold_on_padding), "gold is given for a query that does not count"),
     "gold_of_other_shape": (changed(one_gold_short), "gold has shape"),
     "nll_with_padding": (changed(length_of_batch), "alone and padded"),

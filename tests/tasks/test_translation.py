@@ -24,7 +24,7 @@ SIZES = {"train": 120, "validation": 20, "test": 30}
 
 
 def additive() -> AttentionFactory:
-    config = {"_target_": "attnbench.attention.core.Composed", "_partial_": True}
+    config = {"_target_": "attnbench.attention.composed.Composed", "_partial_": True}
     parts = {
         "score": {"_target_": "attnbench.attention.score.additive.Additive", "_partial_": True, "hidden_dim": 8},
         "selection": {"_target_": "attnbench.attention.selection.softmax.Softmax", "_partial_": True},
