@@ -16,6 +16,7 @@ class Composed(Attention):
 
     def __init__(self, query_dim: int, key_dim: int, *, score: ScoreFactory, selection: SelectionFactory) -> None:
         super().__init__()
+        self.query_dim = query_dim
         self.score = score(query_dim, key_dim)
         self.selection = selection()
         self.selection.check(self.score)

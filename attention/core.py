@@ -101,6 +101,8 @@ class Attended(NamedTuple):
 class Attention(nn.Module, ABC):
     """Any attention mechanism: prepares a memory once, then answers queries about it."""
 
+    query_dim: int
+
     @abstractmethod
     def prepare(
         self,

@@ -28,6 +28,34 @@ def entropy(weights: Weights) -> PerQuery:
     return torch.special.entr(weights.detach().double()).sum(dim=-1)
 
 
+def movement(weights: Weights) -> Float[Tensor, " batch"]:
+    """Mean over an example's successive queries of ½ Σ_i |α_{t,i} - α_{t-1,i}|, the total variation between where they looked.
+
+    0 where all look at one place, 1 where none looks where the one before did; NaN for fewer than two queries that looked.
+    """
+    weights = weights.detach().double()
+    both = attending(weights)[:, 1:] & attending(weights)[:, :-1]
+    moved = (weights[:, 1:] - weights[:, :-1]).abs().sum(dim=-1) / 2
+    return moved.masked_fill(~both, 0.0).sum(dim=-1) / both.sum(dim=-1)
+
+
+def dependence(
+    totals: Float[Tensor, "query memory"], looked: Float[Tensor, " query"], entropies: Float[Tensor, " query"]
+) -> float:
+    """How much a map tells of its example: the Jensen-Shannon divergence of the examples' maps at the same query, in nats.
+
+    Σ_t n_t [H(ᾱ_t) - mean_n H(α_{n,t})] / Σ_t n_t, from sums over the examples: of their weights, of how many looked (n_t), of
+    their entropies. 0 where every example has the same map, so that it does not depend on the input; for one-hot maps the
+    entropy of where examples look. Queries that fewer than two examples have do not count; NaN if none does.
+    """
+    counted = looked > 1
+    if not bool(counted.any()):
+        return float("nan")
+    mean = totals[counted] / looked[counted].unsqueeze(-1)
+    gained = looked[counted] * torch.special.entr(mean).sum(dim=-1) - entropies[counted]
+    return max(0.0, (gained.sum() / looked[counted].sum()).item())
+
+
 def mass_on_gold(weights: Weights, gold: Gold) -> PerQuery:
     """Σ_{i in gold} α_i: the share of attention that lies where it should."""
     return weights.detach().double().masked_fill(~gold, 0.0).sum(dim=-1)

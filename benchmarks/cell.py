@@ -13,13 +13,14 @@ from omegaconf import DictConfig, OmegaConf
 from attnbench.benchmarks.code_version import code_version
 from attnbench.benchmarks.errors import InputError, did_you_mean
 from attnbench.benchmarks.machine import Machine
-from attnbench.benchmarks.mechanism import mechanism_name
+from attnbench.benchmarks.mechanism import composed, config_loader, mechanism_name
 from attnbench.benchmarks.record import FILE, Record, RecordError, content_address, read_record
 from attnbench.tasks.source import Source
 
 DECIDING = ("task", "attention", "estimator", "optimizer", "budget", "seed")
 ALSO = ("trainer", "logger", "data_dir", "out", "retry_failed")
 PLACES = ("data_dir", "out")  # where things lie on this machine: they decide nothing and enter no record
+MATCHING = "attnbench.benchmarks.matching.match"
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Cell:
     data: str
     model: str
     attention: str
+    asked: str  # the preset that was asked for: another name of the same, or what overrides made something else of
     score: str
     selection: str
     seed: int
@@ -39,6 +41,7 @@ class Cell:
     attention_code: str
     machine: Machine
     overrides: tuple[str, ...]
+    reference: Mapping[str, Any] | None = None  # the mechanism that budgets are matched to, where they are
 
     @property
     def resolved(self) -> dict[str, Any]:
@@ -50,7 +53,8 @@ class Cell:
         """The hash that is the cell's identity."""
         precision = self.machine.resolved_precision
         versions = {"data": self.data_checksum, "code": self.code, "attention_code": self.attention_code}
-        return content_address({**self.resolved, **versions, "precision": precision})
+        matched = {} if self.reference is None else {"reference": self.reference}
+        return content_address({**self.resolved, **versions, **matched, "precision": precision})
 
     @property
     def name(self) -> str:
@@ -82,7 +86,10 @@ def decided_by(config: DictConfig, *, without: str | None = None) -> dict[str, A
     """The part of a config that decides the result, resolved, without places and perhaps without one of its keys."""
     container = OmegaConf.to_container(config, resolve=True)
     assert isinstance(container, dict)
-    return {key: without_places(container[key]) for key in DECIDING if key != without}
+    deciding = {key: without_places(container[key]) for key in DECIDING if key != without}
+    if deciding["budget"]["match"] == "none":
+        del deciding["budget"]["reference"]  # nothing reads it
+    return deciding
 
 
 def without_places(value: Any) -> Any:
@@ -93,7 +100,7 @@ def without_places(value: Any) -> Any:
 
 
 def check(config: DictConfig) -> None:
-    """Raises InputError for a key that nothing reads, a seed that is none, a data folder that is not there.
+    """Raises InputError for a key that nothing reads, a seed that is none, a data folder or reference that is not there.
 
     Builds the budget, which checks itself.
     """
@@ -107,6 +114,12 @@ def check(config: DictConfig) -> None:
             f"data_dir={config.data_dir}: no such folder; give the one that holds the data sets, none for embedded data"
         )
     instantiate(config.budget)
+    presets = config_loader().get_group_options("attention")
+    if config.budget.reference not in presets:
+        raise InputError(
+            f"budget.reference={config.budget.reference}: no such attention preset; "
+            f"{did_you_mean(str(config.budget.reference), presets)}"
+        )
 
 
 def cell_of(config: DictConfig) -> Cell:
@@ -120,6 +133,7 @@ def cell_of(config: DictConfig) -> Cell:
         raise InputError(
             f"task/data={choices['task/data']}: builds a {type(source).__name__}, not a Source of examples"
         )
+    reference = None if config.budget.match == "none" else composed(config.budget.reference, [])
     overrides = [o for o in HydraConfig.get().overrides.task if o.partition("=")[0] not in PLACES]
     return Cell(
         config=config,
@@ -127,12 +141,19 @@ def cell_of(config: DictConfig) -> Cell:
         data=choices["task/data"],
         model=choices["task/model"],
         attention=mechanism_name({str(k): v for k, v in attention.items()}, choices),
+        asked=choices["attention"],
         score=choices.get("attention/score", "-"),
         selection=choices.get("attention/selection", "-"),
         seed=config.seed,
         data_checksum=source.checksum(),
-        code=code_version(decided_by(config, without="attention")),
+        code=code_version({**decided_by(config, without="attention"), **matching_code(reference)}),
         attention_code=code_version(decided_by(config)["attention"]),
         machine=instantiate(config.trainer),
         overrides=tuple(overrides),
+        reference=reference,
     )
+
+
+def matching_code(reference: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What more a cell's code consists of where its budget is matched: that of the reference and of the matching itself."""
+    return {} if reference is None else {"reference": reference, "matching": {"_target_": MATCHING}}

@@ -13,6 +13,8 @@ USAGE = """attnbench: attention mechanisms compared fairly
   attnbench run [-m] KEY=VALUE ...   run a cell, or with -m the product of comma-separated choices
   attnbench compare RUNS ... [--out FOLDER] [--mixed]
                                      records to report.html, report.md and report.csv
+  attnbench speed [attention=NAME,...] [--grow SIZE=N,N,...]
+                                     time and memory of mechanisms alone; --help tells more
   attnbench list [GROUP]             what there is to choose from
   attnbench doctor [--data-dir DIR]  what this machine has
 
@@ -69,6 +71,15 @@ def compare(arguments: list[str]) -> None:
     print(f"report: {paths.html}")
 
 
+def speed(arguments: list[str]) -> None:
+    """Measures mechanisms alone."""
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler talks; it reads this as torch is imported
+
+    from attnbench.benchmarks.speed.command import speed as measured
+
+    measured(arguments)
+
+
 def list_choices(arguments: list[str]) -> None:
     """Prints what there is to choose from."""
     from attnbench.benchmarks.errors import InputError, did_you_mean
@@ -94,7 +105,7 @@ def doctor(arguments: list[str]) -> None:
         print(f"{what:<28} {finding}")
 
 
-COMMANDS = {"run": run, "compare": compare, "list": list_choices, "doctor": doctor}
+COMMANDS = {"run": run, "compare": compare, "speed": speed, "list": list_choices, "doctor": doctor}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

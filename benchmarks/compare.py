@@ -9,6 +9,7 @@ from attnbench.benchmarks.record import Record
 from attnbench.benchmarks.sameness import differences, machines, told, variant
 
 FEW = 3  # seeds below which a spread is hardly known
+MATCHED = 0.01  # how far from the reference a matched budget may be, as a share of the reference's
 
 
 class CompareError(ValueError):
@@ -68,7 +69,7 @@ def table(runs: Sequence[Run], title: str, *, mixed: bool) -> Table:
         primary=first.primary,
         higher_is_better=first.better == "higher",
         rows=found,
-        warnings=[*warned, *seed_warnings(found)],
+        warnings=[*warned, *unmatched(found), *collapsed(found), *seed_warnings(found)],
         title=title,
     )
 
@@ -121,6 +122,27 @@ def same_seed(runs: Sequence[Run]) -> list[Run]:
             return [seen[run.record.seed], run]
         seen[run.record.seed] = run
     return []
+
+
+def unmatched(rows: Sequence[Row]) -> list[str]:
+    """Mechanisms whose budget was to be matched and is not, with how far off they are, in one line."""
+    found = []
+    for row in rows:
+        off = max(row.matching["residual"].by_seed.values(), key=abs) if row.matching else 0.0
+        if abs(off) > MATCHED:
+            matching = row.records[0].matching or {}
+            found.append(f"{row.mechanism} has {off:+.1%} {matching.get('by')} against {matching.get('reference')}")
+    return [f"budgets not matched within {MATCHED:.0%}: {'; '.join(found)}"] if found else []
+
+
+def collapsed(rows: Sequence[Row]) -> list[str]:
+    """Runs whose attention has collapsed, a line an alarm."""
+    return [
+        f"{row.mechanism}, seed {record.seed}: {alarm}"
+        for row in rows
+        for record in row.records
+        for alarm in record.alarms
+    ]
 
 
 def seed_warnings(rows: Sequence[Row]) -> list[str]:

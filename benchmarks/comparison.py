@@ -86,6 +86,11 @@ class Row:
         """Parameters, seconds, bytes."""
         return summaries(self.records, lambda record: record.cost)
 
+    @cached_property
+    def matching(self) -> Mapping[str, Summary]:
+        """The residual, a share of the reference's count, where budgets were matched."""
+        return summaries(self.records, lambda r: {} if r.matching is None else {"residual": r.matching["residual"]})
+
 
 @dataclass(frozen=True)
 class Table:

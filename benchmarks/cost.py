@@ -1,4 +1,4 @@
-"""What a run costs: parameters, seconds, step time, peak memory. What cannot be read is None."""
+"""What a run costs: parameters, FLOPs, seconds, step time, peak memory. What cannot be read is None."""
 
 from pathlib import Path
 
@@ -6,6 +6,8 @@ import torch
 from torch import nn
 
 from attnbench.attention import Attention
+from attnbench.benchmarks.flops import Config, flops_per_example
+from attnbench.tasks.base import Task
 
 CLEAR_PEAK = "5"  # written to Linux' clear_refs it resets the process's peak resident size
 
@@ -20,6 +22,14 @@ def attention_parameters(module: nn.Module) -> int:
     attentions = [inner for inner in module.modules() if isinstance(inner, Attention)]
     owned = {id(p): p.numel() for attention in attentions for p in attention.parameters() if p.requires_grad}
     return sum(owned.values())
+
+
+def flops(attention: Config, task: Task) -> float | None:
+    """FLOPs an example, None where the CPU cannot count them: a mechanism for GPUs alone, a plain form that does not fit."""
+    try:
+        return flops_per_example(attention, task)
+    except (RuntimeError, ValueError):  # what is wrong with the model itself, training says
+        return None
 
 
 class PeakMemory:

@@ -14,6 +14,7 @@ from rich.console import Console
 from attnbench.benchmarks.cell import Cell, cell_of
 from attnbench.benchmarks.compare import CompareError, compare
 from attnbench.benchmarks.errors import explain, one_line
+from attnbench.benchmarks.listing import options
 from attnbench.benchmarks.progress import Board, clock
 from attnbench.benchmarks.record import Record, find_records
 from attnbench.benchmarks.report import terminal_table, write_report
@@ -54,6 +55,7 @@ class Sweep:
         for job in jobs:
             record = job.cell.record()
             job.record = record if record is not None and record.finished else None
+        jobs = self.once_each(jobs)
         todo = [job for job in jobs if job.record is None]
         self.console.print(f"{len(jobs)} cells: {len(jobs) - len(todo)} finished before, {len(todo)} to run")
         board = Board(self.console, len(todo))
@@ -62,6 +64,16 @@ class Sweep:
                 self.run(job, board)
         self.conclude(jobs)
         return [returned(job) for job in jobs]
+
+    def once_each(self, jobs: Sequence[Job]) -> list[Job]:
+        """The jobs without those that ask for a cell again, perhaps by another of its mechanism's names."""
+        names = options("attention")
+        others = {f"{c.asked} is {c.attention}" for c in (job.cell for job in jobs) if c.asked != c.attention in names}
+        unique = {job.cell.address: job for job in reversed(jobs)}
+        again = f"; {len(jobs) - len(unique)} cells are asked for again" if len(unique) < len(jobs) else ""
+        if others:
+            self.console.print(f"other names: {', '.join(sorted(others))}{again}", markup=False, soft_wrap=True)
+        return [job for job in jobs if unique[job.cell.address] is job]
 
     def job_config(self, overrides: list[str], number: int) -> DictConfig:
         """The composed config of one job."""

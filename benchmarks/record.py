@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -40,6 +40,8 @@ class Record:
     signatures: Mapping[str, str] = field(default_factory=dict)
     cost: Mapping[str, int | float | None] = field(default_factory=dict)
     curves: Mapping[str, list[float | None]] = field(default_factory=dict)  # one value an epoch
+    matching: Mapping[str, Any] | None = None  # where the budget was matched: by what, to what, sizes, residual
+    alarms: Sequence[str] = ()  # what is wrong with where it looks, if attention has collapsed
     error: str | None = None
     format: int = FORMAT
 

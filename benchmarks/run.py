@@ -9,7 +9,9 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from attnbench.benchmarks import cost
+from attnbench.benchmarks.alarms import alarms
 from attnbench.benchmarks.cell import Cell, cell_of
+from attnbench.benchmarks.comparison import CONTROL
 from attnbench.benchmarks.errors import explain
 from attnbench.benchmarks.exhibit import Exhibit, exhibits
 from attnbench.benchmarks.history import History
@@ -67,8 +69,9 @@ def blank(cell: Cell, **rest: Any) -> Record:
 def train_and_test(cell: Cell, progress: Progressing) -> Record:
     """The record of a finished run, its files beside it."""
     started = time.perf_counter()
-    memory = cost.PeakMemory(gpu=cell.machine.gpu)
-    built = build(cell.config)
+    built = build(cell)
+    flops = cost.flops(built.attention, built.task)
+    memory = cost.PeakMemory(gpu=cell.machine.gpu)  # from here: counting, in plain form, may need more than training
     failed = True
     try:
         logger = built.sink.open(cell, primary=built.task.primary, better=built.task.better)
@@ -78,6 +81,7 @@ def train_and_test(cell: Cell, progress: Progressing) -> Record:
         spent = {
             "parameters": cost.parameters(built.lit.model),
             "attention_parameters": cost.attention_parameters(built.lit.model),
+            "flops_per_example": flops,
             "step_seconds": history.step_seconds,
             "seconds": history.seconds + time.perf_counter() - testing,
             "peak_memory_bytes": memory.read(),
@@ -97,6 +101,7 @@ def finished(cell: Cell, built: Built, history: History, spent: Mapping[str, int
     curve = history.curves[f"val/{task.primary}"]
     chosen = curve.index(max(curve) if task.better == "higher" else min(curve))
     validation = {n.removeprefix("val/"): v[chosen] for n, v in history.curves.items() if n.startswith("val/")}
+    quality = lit.judged.quality.overall()
     return blank(
         cell,
         status="finished",
@@ -104,10 +109,12 @@ def finished(cell: Cell, built: Built, history: History, spent: Mapping[str, int
         better=task.better,
         measures=dict(lit.measures),
         validation={**validation, "epoch": chosen + 1},
-        attention_quality=lit.judged.quality.overall(),
+        attention_quality=quality,
+        alarms=alarms(quality, control=cell.selection == CONTROL),
         signatures=dict(task.signatures()),
         curves=dict(history.curves),
         cost=spent,
+        matching=None if built.matching is None else asdict(built.matching),
     )
 
 

@@ -23,7 +23,9 @@ def leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
 def conditions(record: Record) -> dict[str, str]:
     """What must be the same, by name: budget, data, code and precision first, the rest of the config after them."""
     config = record.provenance.get("config", {})
-    named: dict[str, Any] = dict(leaves(record.budget, "budget"))
+    budget = {**record.budget, "match": record.budget.get("match", "none")}  # records older than matching lack it
+    named: dict[str, Any] = dict(leaves(budget, "budget"))
+    named["matched to"] = None if record.matching is None else record.matching["target"]
     named["data"] = str(record.provenance.get("data_checksum"))[:12]
     named |= {name: record.provenance.get(name) for name in ("code", "precision")}
     named["primary measure"] = record.primary

@@ -10,12 +10,14 @@ from typing import NamedTuple
 import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import OmegaConf
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import Logger
 
 from attnbench.benchmarks.cell import Cell
+from attnbench.benchmarks.flops import Config
 from attnbench.benchmarks.history import TRAINING_SHARE, History
+from attnbench.benchmarks.matching import Matching, match
 from attnbench.benchmarks.progress import Progressing
 from attnbench.benchmarks.sink import Sink
 from attnbench.tasks.base import Task
@@ -26,8 +28,10 @@ CHATTY = ("pytorch_lightning", "pytorch_lightning.utilities.rank_zero", "lightni
 
 
 class Built(NamedTuple):
-    """What a config builds."""
+    """What a cell's config builds; `attention` is the mechanism's config with its sizes as they were trained."""
 
+    attention: Config
+    matching: Matching | None
     task: Task
     lit: LitTask
     sink: Sink
@@ -49,8 +53,9 @@ def quiet() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def build(config: DictConfig) -> Built:
-    """Everything that the config describes. The random state is set first, so equal seeds start from equal values."""
+def build(cell: Cell) -> Built:
+    """Everything that the cell's config describes. The random state is set first, so equal seeds start from equal values."""
+    config = cell.config
     torch.manual_seed(config.seed)
     sink = instantiate(config.logger)
     task: Task = instantiate(config.task)
@@ -58,9 +63,21 @@ def build(config: DictConfig) -> Built:
     # A probe of odd sizes refuses what cannot be combined before any data is read.
     with torch.random.fork_rng(devices=[]):
         attention(4, 4)
-    model = task.model(apart(attention))
+    chosen, matching = mechanism(cell, task)
+    model = task.model(apart(instantiate(chosen)))
     lit = LitTask(task, model, instantiate(config.optimizer), estimator, seed=config.seed)
-    return Built(task, lit, sink)
+    return Built(chosen, matching, task, lit, sink)
+
+
+def mechanism(cell: Cell, task: Task) -> tuple[Config, Matching | None]:
+    """The cell's mechanism with all its sizes: as its config gives them, or matched to the reference's budget."""
+    attention = OmegaConf.to_container(cell.config.attention, resolve=True)
+    assert isinstance(attention, dict)
+    given = {str(key): value for key, value in attention.items()}
+    if cell.reference is None:
+        return given, None
+    budget = cell.config.budget
+    return match(given, task, by=budget.match, reference=budget.reference, standard=cell.reference)
 
 
 def trainer(cell: Cell, *, logger: Logger | None, callbacks: list[pl.Callback], devices: int) -> pl.Trainer:

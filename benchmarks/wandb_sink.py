@@ -82,6 +82,7 @@ class WandbSink(Sink):
             "test": record.measures,
             "test/attention": record.attention_quality,
             "cost": record.cost,
+            "matching": {name: n for name, n in (record.matching or {}).items() if isinstance(n, int | float)},
         }
         for prefix, values in groups.items():
             run.summary.update({f"{prefix}/{name}": value for name, value in values.items()})

@@ -19,6 +19,7 @@ class Output(NamedTuple):
     alignments: Sequence[Alignment]  # one for each place where the model attends
     gold: Bool[Tensor, "batch query memory"] | None = None  # where one should look, if anyone knows
     penalty: Float[Tensor, " batch"] | None = None  # what the model itself adds to the loss
+    steps: Float[Tensor, "batch query"] | None = None  # the nll of the symbol that follows each query, where one does
 
 
 class Prediction(NamedTuple):

@@ -9,8 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from attnbench.attention.quality import attending
 from attnbench.tasks.attention_quality import AttentionQuality
 from attnbench.tasks.base import Model, Output, Prediction, Task
+from attnbench.tasks.estimators import Estimator
+from attnbench.tasks.gradient_noise import gradient_noise
 
 Parameters = Iterable[nn.Parameter]
 EPOCHS_PER_SEED = 1_000_003  # more epochs than any run has, so that no two (seed, epoch) share a state
@@ -52,7 +55,7 @@ class LitTask(pl.LightningModule):
         task: Task,
         model: Model,
         optimizer: Callable[[Parameters], Optimizer],
-        estimator: nn.Module,
+        estimator: Estimator,
         *,
         seed: int,
     ) -> None:
@@ -61,6 +64,7 @@ class LitTask(pl.LightningModule):
         self.model = model
         self.optimizer = optimizer
         self.estimator = estimator
+        self.estimator.meet(model)
         self.seed = seed
         self.judged = Judged()
         self.measures: Mapping[str, float] = {}
@@ -75,12 +79,24 @@ class LitTask(pl.LightningModule):
 
     def training_step(self, batch: Any) -> Tensor:
         """The estimator's loss."""
-        output = self.model(batch)
-        loss: Tensor = self.estimator(output)
+        loss, output = self.estimator(self.model, batch, self.progress())
         symbols = int(output.symbols.sum())
-        self.log("train/loss", loss, on_step=False, on_epoch=True, batch_size=symbols)
-        self.log("train/nll", output.nll.detach().sum() / symbols, on_step=False, on_epoch=True, batch_size=symbols)
+        told = {"train/loss": loss.detach(), "train/nll": output.nll.detach().sum() / symbols}
+        told |= {f"train/attention/{name}": value for name, value in chance(output).items()}
+        self.log_dict(told, on_step=False, on_epoch=True, batch_size=symbols)
         return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Once an epoch, by its last batch: how much the gradient estimate varies."""
+        if not self.trainer.is_last_batch:
+            return
+        with self.trainer.strategy.precision_plugin.forward_context():
+            noise = gradient_noise(self.estimator, self.model, batch, seed=self.seed)
+        self.log_dict({f"train/attention/{name}": value for name, value in noise.items()}, batch_size=1)
+
+    def progress(self) -> float:
+        """The share of training that is over."""
+        return self.trainer.global_step / max(1, float(self.trainer.estimated_stepping_batches))
 
     def on_validation_epoch_start(self) -> None:
         """Starts counting afresh."""
@@ -113,3 +129,10 @@ class LitTask(pl.LightningModule):
         logged = {f"{split}/{name}": value for name, value in self.measures.items()}
         logged |= {f"{split}/attention/{name}": value for name, value in attention.items()}
         self.log_dict({name: float(value) for name, value in logged.items()}, sync_dist=True)
+
+
+def chance(output: Output) -> dict[str, Tensor]:
+    """The mean entropy (nats) of the distributions that positions were drawn from; {} where there are none."""
+    entropies = [a.entropy.detach().sum() for a in output.alignments if a.entropy is not None]
+    queries = [attending(a.weights).sum() for a in output.alignments if a.entropy is not None]
+    return {"entropy": torch.stack(entropies).sum() / torch.stack(queries).sum()} if entropies else {}

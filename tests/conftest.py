@@ -8,6 +8,21 @@ import jaxtyping
 import pytest
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many mechanisms were held to the laws and to references of their own."""
+    passed = [report.nodeid for report in terminalreporter.getreports("passed")]
+    laws = [name.partition("[")[2] for name in passed if "test_law_holds[" in name]
+    if laws:
+        mechanisms = {name.rpartition("-")[0] for name in laws}
+        terminalreporter.write_line(f"laws held: {len(laws)}, by {len(mechanisms)} mechanisms")
+        for what, test in {
+            "equal to their references": "test_mechanism_is_its_plain_loop[",
+            "score × selection refused with a reason": "test_refused_pair",
+            "laws that cannot hold, and do not": "test_excepted_law_is_broken[",
+        }.items():
+            terminalreporter.write_line(f"{what}: {sum(test in name for name in passed)}")
+
+
 @pytest.fixture
 def unchecked_types() -> Iterator[None]:
     """Leaves refusing a wrong value to the code itself, as it is outside tests: annotations are not checked."""

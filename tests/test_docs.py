@@ -92,17 +92,17 @@ def test_the_example_mechanism_is_one_file_one_yaml_and_its_test(tmp_path: Path)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
     assert sorted(files) == [
-        "my_attention/conf/attention/selection/temperature.yaml",
-        "my_attention/temperature.py",
+        "my_attention/conf/attention/selection/gates.yaml",
+        "my_attention/gates.py",
         "pyproject.toml",
-        "test_temperature.py",
+        "test_gates.py",
     ]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    laws = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_temperature.py"]
+    laws = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_gates.py"]
     subprocess.run(laws, cwd=tmp_path, env=environment, check=True, timeout=300)
     (command,) = re.findall(r"```bash\n(attnbench run .*?)\n```", page)
     words = [*shlex.split(command)[1:], *TINY, SIZES, f"out={tmp_path / 'runs'}"]
     script = "import sys; from attnbench.benchmarks.cli import main; main(sys.argv[1:])"
     subprocess.run([sys.executable, "-c", script, *words], cwd=tmp_path, env=environment, check=True, timeout=300)
     found = {(r.score, r.selection) for r in find_records([tmp_path / "runs"]).values() if r.finished}
-    assert found == {(score, selection) for score in ("additive", "dot") for selection in ("softmax", "temperature")}
+    assert found == {(score, selection) for score in ("additive", "dot") for selection in ("softmax", "gates")}

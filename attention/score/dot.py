@@ -9,7 +9,7 @@ from attnbench.attention.score.projection import Project, query_projection
 
 
 class Dot(Score):
-    """e(q, k) = qᵀ k. Luong et al. 2015, eq. 8 (dot). Parameter-free where query and key sizes agree; see `projection`."""
+    """e(q, k) = qᵀ k. Luong et al. 2015, §3.1 (dot). Parameter-free where query and key sizes agree; see `projection`."""
 
     def __init__(self, query_dim: int, key_dim: int, *, project: Project = "when_needed") -> None:
         super().__init__()

@@ -8,7 +8,7 @@ from attnbench.attention.core import Memory, Score
 
 
 class General(Score):
-    """e(q, k) = qᵀ W k. Luong et al. 2015, eq. 8 (general); the bilinear term of Chen et al. 2016, eq. 4.
+    """e(q, k) = qᵀ W k. Luong et al. 2015, §3.1 (general); the bilinear term of Chen et al. 2016, eq. 4.
 
     W is applied to the query: one product of query size × key size a query, none a memory position.
     """

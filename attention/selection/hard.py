@@ -1,11 +1,17 @@
 """Hard attention."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from attnbench.attention.core import Alignment, Score, Selection
 from attnbench.attention.score.none import NoScore
+
+Choice = Literal["drawn", "likeliest", "expected"] | Iterator[int]
 
 
 class Hard(Selection):
@@ -15,15 +21,31 @@ class Hard(Selection):
     an estimator trains the scores with them (REINFORCE, `attnbench.tasks.estimators`).
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.choice: Choice = "drawn"
+
     def forward(self, scores: Float[Tensor, "batch query memory"]) -> Alignment:
-        """One-hot weights: a draw in training, the likeliest position otherwise."""
+        """One-hot weights: a draw in training, the likeliest position otherwise; `choosing` asks for other choices."""
         log_probs = torch.log_softmax(scores.float() if scores.dtype != torch.float64 else scores, dim=-1)
-        chosen = self.draw(log_probs) if self.training else log_probs.argmax(dim=-1)
-        weights = torch.zeros_like(scores).scatter_(-1, chosen.unsqueeze(-1), 1.0)
-        log_prob = log_probs.gather(-1, chosen.unsqueeze(-1)).squeeze(-1) if self.training else None
         # p log p is 0 at p = 0; written so that its gradient is 0 there too instead of 0 · inf.
         entropy = -(log_probs.exp() * log_probs.masked_fill(log_probs == -torch.inf, 0.0)).sum(dim=-1)
+        if self.training and self.choice == "expected":
+            return Alignment(log_probs.exp().to(scores.dtype), None, entropy)
+        chosen = self.chosen(log_probs)
+        weights = torch.zeros_like(scores).scatter_(-1, chosen.unsqueeze(-1), 1.0)
+        told = self.training and self.choice != "likeliest"
+        log_prob = log_probs.gather(-1, chosen.unsqueeze(-1)).squeeze(-1) if told else None
         return Alignment(weights, log_prob, entropy)
+
+    def chosen(self, log_probs: Float[Tensor, "batch query memory"]) -> Int[Tensor, "batch query"]:
+        """The position that each query looks at."""
+        if not self.training or self.choice == "likeliest":
+            return log_probs.argmax(dim=-1)
+        if isinstance(self.choice, str):
+            return self.draw(log_probs)
+        told = [next(self.choice) for _ in range(log_probs.shape[1])]
+        return torch.tensor(told, device=log_probs.device).expand(log_probs.shape[:2])
 
     @staticmethod
     def draw(log_probs: Float[Tensor, "batch query memory"]) -> Int[Tensor, "batch query"]:
@@ -39,3 +61,21 @@ class Hard(Selection):
                 "selection=hard chooses by scores and cannot go with score NoScore, which gives all positions the same; "
                 "use attention=uniform, or another attention/score"
             )
+
+
+@contextmanager
+def choosing(module: nn.Module, choice: Choice) -> Iterator[None]:
+    """While it lasts, every hard selection in the module, if training, makes this choice instead of its own draw.
+
+    `likeliest`: argmax, as in evaluation; `expected`: the distribution itself, soft attention; an iterator: the positions
+    that it yields, one a query in the order in which they are asked, the same for all examples.
+    """
+    selections = [inner for inner in module.modules() if isinstance(inner, Hard)]
+    before = [selection.choice for selection in selections]
+    for selection in selections:
+        selection.choice = choice
+    try:
+        yield
+    finally:
+        for selection, was in zip(selections, before, strict=True):
+            selection.choice = was

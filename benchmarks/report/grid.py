@@ -96,6 +96,7 @@ def detail(table: Table) -> Grid:
     columns += [Column(titled(table, name), "Quality on the test split") for name in measures]
     columns += [Column(titled(table, name), "Attention") for name in qualities]
     columns += [Column(label(name), "Cost") for name in costs]
+    columns += [Column("Off reference", "Cost")] if any(row.matching for row in table.rows) else []
     lines = [
         Line(row.mechanism, detail_entries(table, row, measures, qualities, costs), row.control) for row in table.rows
     ]
@@ -125,7 +126,17 @@ def detail_entries(
         entries.append(measured(row, row.measures.get(name), places(table.rows, name), best=best))
     for name in qualities:
         entries.append(measured(row, row.attention_quality.get(name), 3))
-    return entries + [Entry(cost(name, row.cost.get(name))) for name in costs]
+    entries += [Entry(cost(name, row.cost.get(name))) for name in costs]
+    return entries + ([residual(row)] if any(other.matching for other in table.rows) else [])
+
+
+def residual(row: Row) -> Entry:
+    """How far off the reference the mechanism is, with the sizes that brought it there; a dash where nothing was matched."""
+    if not row.matching:
+        return Entry(DASH)
+    found = [record.matching["sizes"] for record in row.records if record.matching]
+    sizes = dict.fromkeys(f"{key.rpartition('.')[2]} {size}" for each in found for key, size in each.items())
+    return Entry(f"{row.matching['residual'].mean:+.2%}", ", ".join(sizes) or "no free size")
 
 
 def measured(row: Row, found: Summary | None, decimal_places: int, *, best: bool = False) -> Entry:

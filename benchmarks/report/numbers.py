@@ -17,13 +17,15 @@ LABELS = {
     "alignment_error_rate": "AER",
     "parameters": "Parameters",
     "attention_parameters": "of them attention's",
+    "flops_per_example": "FLOPs/example",
     "seconds": "Time (s)",
     "step_seconds": "Step (ms)",
     "peak_memory_bytes": "Peak memory (MiB)",
 }
 DECIMALS = {"bleu": 1, "chrf": 1, "nll": 3, "perplexity": 2, "cider": 3}
 LOWER_IS_BETTER = ("nll", "perplexity", "alignment_error_rate")
-COSTS = ("parameters", "attention_parameters", "seconds", "step_seconds", "peak_memory_bytes")
+COSTS = ("parameters", "attention_parameters", "flops_per_example", "seconds", "step_seconds", "peak_memory_bytes")
+AMOUNTS = ("parameters", "attention_parameters", "flops_per_example")
 PERCENT = 1.5  # above it, a measure is not a share of 1
 MIB = 2**20
 
@@ -84,7 +86,7 @@ def cost(name: str, found: Summary | None) -> str:
     """A cost in the unit that its label names; the mean over seeds."""
     if found is None:
         return DASH
-    if name in ("parameters", "attention_parameters"):
+    if name in AMOUNTS:
         return amount(found.mean)
     if name == "step_seconds":
         return fixed(found.mean * 1000, 1)

@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from attnbench.benchmarks.comparison import Run, Table
 
@@ -22,6 +23,7 @@ def facts(table: Table) -> dict[str, str]:
     """Budget, data, code, machine and versions, by label; what no run knows is left out."""
     runs = table.runs
     found = {"Budget": values([pairs(run.record.budget) for run in runs])}
+    found["Matched"] = values([matched(run.record.matching) for run in runs])
     found["Data"] = values(
         [f"{run.record.data}, checksum {run.record.provenance.get('data_checksum')}" for run in runs]
     )
@@ -29,6 +31,15 @@ def facts(table: Table) -> dict[str, str]:
     found |= {text: values([run.record.provenance.get(key) for run in runs]) for key, text in FACTS.items()}
     found["Versions"] = values([pairs(run.record.provenance.get("versions") or {}) for run in runs])
     return {text: value for text, value in found.items() if value}
+
+
+def matched(matching: Mapping[str, Any] | None) -> str | None:
+    """By what and against what a budget was matched."""
+    return (
+        None
+        if matching is None
+        else f"{matching['by']}, to the {round(matching['target']):,} of {matching['reference']}"
+    )
 
 
 def pairs(named: object) -> str:

@@ -21,7 +21,7 @@ def csv_text(comparison: Comparison) -> str:
 
 def lines(row: Row) -> list[tuple[str, ...]]:
     """Group, measure, mean, spread, seeds and the single values."""
-    groups = {"measure": row.measures, "attention": row.attention_quality, "cost": row.cost}
+    groups = {"measure": row.measures, "attention": row.attention_quality, "cost": row.cost, "matching": row.matching}
     return [
         (
             group,

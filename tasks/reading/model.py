@@ -81,7 +81,7 @@ class AttentiveReader(Model):
         _, question = self.question(self.dropout(self.embedding(batch.question)), asked)
         states, question = self.dropout(states), self.dropout(question)
         memory = self.attention.prepare(states, states, mask.unsqueeze(1))
-        context, alignment = self.attention(question.unsqueeze(1), memory)
+        context, alignment, _ = self.attention(question.unsqueeze(1), memory)
         joint = torch.tanh(self.from_document(context.squeeze(1)) + self.from_question(question))
         return torch.log_softmax(self.entity(self.dropout(joint)).float(), dim=-1), alignment
 
@@ -91,7 +91,8 @@ class AttentiveReader(Model):
         among = log_probs.masked_fill(~batch.candidates, -torch.inf)
         candidates = among.logsumexp(dim=-1)
         nll = candidates - among.gather(1, batch.answer.unsqueeze(1)).squeeze(1)
-        return Output(nll, torch.ones_like(batch.answer), [alignment], batch.gold, penalty=-candidates)
+        symbols = torch.ones_like(batch.answer)
+        return Output(nll, symbols, [alignment], batch.gold, penalty=-candidates, steps=nll.unsqueeze(1))
 
     @torch.no_grad()
     def predict(self, batch: Cloze) -> Prediction:

@@ -95,17 +95,18 @@ class RecurrentDecoder(nn.Module):
         """Teacher-forced over `target`, which runs from the start to the end symbol; queries are its words but the first."""
         embedded = self.dropout(self.embedding(target[:, :-1]))
         state = self.start(summary)
-        steps: list[tuple[Tensor, Tensor, Alignment]] = []
+        taken: list[tuple[Tensor, Tensor, Alignment]] = []
         for word in embedded.unbind(dim=1):
             context, alignment, state = self.step(word, state, memory)
-            steps.append((state.hidden, context, alignment))
-        hidden = torch.stack([step[0] for step in steps], dim=1)
-        context = torch.stack([step[1] for step in steps], dim=1)
+            taken.append((state.hidden, context, alignment))
+        hidden = torch.stack([step[0] for step in taken], dim=1)
+        context = torch.stack([step[1] for step in taken], dim=1)
         logits = self.logits(hidden, context, embedded)
         asked = target[:, 1:]
         nll = functional.cross_entropy(
             logits.flatten(0, 1).float(), asked.flatten(), ignore_index=Vocabulary.pad, reduction="none"
         )
         counted = asked != Vocabulary.pad
-        alignment = Alignment.join([step[2] for step in steps]).keep(counted)
-        return Output(nll.view_as(asked).sum(dim=1), counted.sum(dim=1), [alignment], gold)
+        alignment = Alignment.join([step[2] for step in taken]).keep(counted)
+        steps = nll.view_as(asked)
+        return Output(steps.sum(dim=1), counted.sum(dim=1), [alignment], gold, steps=steps)

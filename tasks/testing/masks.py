@@ -43,7 +43,8 @@ def masked_equals_cropped(subject: Subject) -> None:
     inputs.mask[..., 3:] = False
     padded = attend(attention, inputs)
     cropped = attend(attention, Inputs(inputs.query, inputs.keys[:, :3], inputs.values[:, :3], inputs.mask[..., :3]))
-    alignment = padded.alignment._replace(weights=padded.alignment.weights[..., :3])
+    weights, ends = padded.alignment.weights[..., :3], padded.alignment.ends
+    alignment = padded.alignment._replace(weights=weights, ends=None if ends is None else ends[..., :3])
     require_equal(Attended(padded.context, alignment), cropped, "a masked memory and a cropped one")
 
 

@@ -12,7 +12,7 @@ from attnbench.attention import Alignment, Attention, AttentionFactory, Composed
 from attnbench.attention.score.none import NoScore
 from attnbench.attention.selection.uniform import Uniform
 from attnbench.tasks.base import Model, Output, Prediction, Task
-from attnbench.tasks.estimators import Reinforce
+from attnbench.tasks.estimators import Estimate, Reinforce
 from attnbench.tasks.initialization import apart
 from attnbench.tasks.source import SPLITS
 from attnbench.tasks.testing.subject import require, require_near, seeded
@@ -98,6 +98,8 @@ def check_output(output: Output) -> None:
     require(output.symbols.shape == (batch,), f"symbols has shape {tuple(output.symbols.shape)}, not ({batch},)")
     require(bool((output.symbols > 0).all()), "an example has no symbols to predict")
     require(len(output.alignments) > 0, "no alignments are returned")
+    if output.steps is not None:
+        require_near(output.steps.sum(dim=1), output.nll, "the sum of an example's steps", tolerance=TOLERANCE)
     if output.penalty is not None:
         require(output.penalty.shape == (batch,), f"penalty has shape {tuple(output.penalty.shape)}, not ({batch},)")
     check_alignments(output.alignments, output.gold, batch)
@@ -138,9 +140,11 @@ def check_training(model: Model, batch: Any) -> None:
     """Training gives every parameter that is to learn a finite gradient."""
     model.train()
     with seeded(2):
-        output: Output = model(batch)
-        check_output(output)
-        Reinforce().train()(output).backward()
+        estimator = Reinforce(expected_first=0.0)
+        estimator.meet(model)
+        estimate: Estimate = estimator(model, batch)
+        check_output(estimate.output)
+        estimate.loss.backward()
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             require(parameter.grad is not None, f"{name} has no part in the loss")

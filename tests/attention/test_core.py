@@ -28,9 +28,11 @@ def test_refused_pair_says_what_goes_together(refused: object) -> None:
     assert "attention=uniform" in one_line(caught.value)
 
 
-def test_refused_pairs_are_the_expected_ones(refused_names: list[str]) -> None:
-    scores = ["additive", "dot", "general", "scaled_dot"]
-    assert refused_names == [*(f"{score}×uniform" for score in scores[:3]), "none×hard", "scaled_dot×uniform"]
+def test_refused_pairs_are_the_expected_ones(options: dict[str, list[str]], refused_names: list[str]) -> None:
+    """What reads no scores takes no score; what chooses by scores takes any but none."""
+    choosers = ["chunkwise", "gumbel_relaxed", "gumbel_straight_through", "hard", "monotonic", "top_k"]
+    unread = [f"{score}×uniform" for score in options["attention/score"] if score != "none"]
+    assert refused_names == sorted([*unread, *(f"none×{selection}" for selection in choosers)])
 
 
 @pytest.mark.parametrize("name", ["hiden_dim", "size"])

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from torch import Tensor
 
 from attnbench.attention import quality
 
@@ -83,3 +84,45 @@ def test_quality_passes_no_gradient(weights: torch.Tensor, gold: torch.Tensor) -
     assert not quality.entropy(weights).requires_grad
     assert not quality.mass_on_gold(weights, gold).requires_grad
     assert not quality.alignment_counts(weights, gold).requires_grad
+
+
+def looked(*maps: list[list[float]]) -> Tensor:
+    return torch.tensor(maps)
+
+
+HERE, THERE, NOWHERE = [1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]
+
+
+def test_movement_is_the_mean_variation_between_neighbours() -> None:
+    weights = looked([HERE, HERE, HERE], [HERE, THERE, HERE], [[0.5, 0.5, 0.0], HERE, HERE])
+    assert quality.movement(weights).tolist() == pytest.approx([0.0, 1.0, 0.25])
+
+
+def test_movement_leaves_out_queries_that_do_not_count() -> None:
+    weights = looked([HERE, THERE, NOWHERE], [HERE, NOWHERE, THERE])
+    found = quality.movement(weights)
+    assert found[0].item() == 1.0
+    assert math.isnan(found[1].item())
+
+
+def dependence(weights: Tensor) -> float:
+    looked = quality.attending(weights).double().sum(dim=0)
+    return quality.dependence(weights.double().sum(dim=0), looked, quality.entropy(weights).sum(dim=0))
+
+
+def test_dependence_is_nothing_where_all_maps_are_one() -> None:
+    soft = [0.2, 0.3, 0.5]
+    assert dependence(looked([HERE, soft], [HERE, soft], [HERE, soft])) == pytest.approx(0.0, abs=1e-7)
+
+
+def test_dependence_of_one_hot_maps_is_the_entropy_of_where_examples_look() -> None:
+    assert dependence(looked([HERE], [THERE])) == pytest.approx(math.log(2))
+    thirds = -(math.log(1 / 3) / 3 + 2 * math.log(2 / 3) / 3)
+    assert dependence(looked([HERE], [HERE], [THERE])) == pytest.approx(thirds)
+
+
+def test_dependence_weighs_queries_by_who_looked() -> None:
+    """Query 1 differs between two examples; query 2 is the same in three; query 3 has one example and does not count."""
+    weights = looked([HERE, HERE, HERE], [THERE, HERE, NOWHERE], [NOWHERE, HERE, NOWHERE])
+    assert dependence(weights) == pytest.approx(2 * math.log(2) / 5)
+    assert math.isnan(dependence(looked([HERE, HERE])))

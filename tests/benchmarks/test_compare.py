@@ -164,3 +164,12 @@ def test_the_best_mean_follows_the_direction_of_the_measure(made, better, best):
         made.record(attention="b_soft", value=2.0, better=better),
     ]
     assert [row.mechanism for row in compare(made.places(*runs)).tables[0].best] == [best]
+
+
+def test_collapsed_attention_is_warned_of_by_mechanism_and_seed(made):
+    fine = made.record(seed=0)
+    dead = replace(made.record(seed=1), alarms=["attention does not move: ..."])
+    (table,) = compare(made.places(fine, dead)).tables
+    assert [warning for warning in table.warnings if "move" in warning] == [
+        "additive_soft, seed 1: attention does not move: ..."
+    ]

@@ -8,7 +8,7 @@ import pytest
 from attnbench.benchmarks.cli import main
 
 WRONG = {
-    "attention=aditive_soft": "attention=aditive_soft: no such choice; did you mean additive_soft? choices: additive_hard",
+    "attention=aditive_soft": "attention=aditive_soft: no such choice; did you mean additive_soft? choices: additive_entmax15",
     "attention.score.hiden_dim=3": "attention.score.hiden_dim: no such key; did you mean hidden_dim? choices: hidden_dim",
     "attention.score.hidden_dim=0": "hidden_dim=0: must be at least 1",
     "task/data=nope": "task/data=nope: no such choice; choices: multi30k",
@@ -20,6 +20,8 @@ WRONG = {
     "+budget.epoch=1": "epoch",
     "budget.epochs=many": "epochs=many: must be a whole number, 1 or more",
     "budget.learning_rate=0": "learning_rate=0: must be a number above 0",
+    "budget.match=params": "match=params: must be one of none, parameters, flops",
+    "budget.reference=aditive_soft": "budget.reference=aditive_soft: no such attention preset; did you mean additive_soft?",
     "trainer.precision=int8": "precision=int8: must be one of auto, 32-true",
     "estimator.reward=sentence": "reward=sentence: must be one of example, symbol",
     "logger=tensorbord": "logger=tensorbord: no such choice",
@@ -77,7 +79,7 @@ def test_the_whole_story_is_told_when_asked_for(tmp_path: Path, capsys: pytest.C
 
 
 def test_an_unknown_command_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "choices: run, compare, list, doctor" in told(["rnu"], capsys)
+    assert "choices: run, compare, speed, list, doctor" in told(["rnu"], capsys)
 
 
 def test_an_unknown_group_names_the_groups(capsys: pytest.CaptureFixture[str]) -> None:

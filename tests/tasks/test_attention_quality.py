@@ -79,10 +79,19 @@ def test_several_places_are_averaged() -> None:
     assert measured.overall()["alignment_error_rate"] == pytest.approx(0.5)
 
 
-def test_without_gold_there_is_entropy_alone() -> None:
+def test_without_gold_there_is_what_needs_none() -> None:
     measured = AttentionQuality()
-    measured.add(output(torch.full((2, 1, 4), 0.25)))
-    assert measured.overall() == pytest.approx({"entropy": math.log(4)})
+    measured.add(output(torch.full((2, 2, 4), 0.25)))
+    expected = {"entropy": math.log(4), "movement": 0.0, "dependence": 0.0}
+    assert measured.overall() == pytest.approx(expected, abs=1e-6)
+
+
+def test_batches_of_other_sizes_add_up_to_their_dependence() -> None:
+    """The second batch has more queries and a longer memory: what it pads the first with is nothing."""
+    measured = AttentionQuality()
+    measured.add(output(torch.eye(2).unsqueeze(0)))
+    measured.add(output(torch.eye(3)[[1, 0, 2]].unsqueeze(0)))
+    assert measured.overall()["dependence"] == pytest.approx(math.log(2))
 
 
 def test_values_are_those_of_the_pure_functions() -> None:

@@ -66,11 +66,12 @@ def one_gold_short(output: Output) -> Output:
 
 
 def length_of_batch(output: Output) -> Output:
-    return output._replace(nll=output.nll + output.alignments[0].weights.shape[1])
+    return output._replace(nll=output.nll + output.alignments[0].weights.shape[1], steps=None)
 
 
 FAULTY_MODELS: dict[str, tuple[type[RNNsearch], str]] = {
     "nll_not_finite": (changed(lambda o: o._replace(nll=o.nll / 0)), "nll is not finite"),
+    "steps_of_others": (changed(lambda o: o._replace(steps=o.steps.roll(1, 0))), "the sum of an example's steps"),  # type: ignore[union-attr]
     "no_symbols": (changed(lambda o: o._replace(symbols=o.symbols * 0)), "no symbols"),
     "no_alignments": (changed(lambda o: o._replace(alignments=[])), "no alignments"),
     "weights_over_one": (changed(without_keep), "a query's weights sum to"),

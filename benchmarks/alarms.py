@@ -1,0 +1,25 @@
+"""Attention that has collapsed, told by what it did on the test split."""
+
+from collections.abc import Mapping
+
+STILL = 0.02  # total variation, or nats, below which maps count as the same
+
+
+def alarms(quality: Mapping[str, float], *, control: bool) -> list[str]:
+    """What is wrong with where a trained attention looks, a line each; the control does not choose, and is not blamed.
+
+    `quality` is the test split's attention quality: `movement` from query to query, `dependence` on the example. NaN, where
+    an example has a single query, is no alarm.
+    """
+    if control:
+        return []
+    found = []
+    if quality.get("movement", STILL) < STILL:
+        found.append(
+            f"attention does not move: an example's queries all look at the same place (movement {quality['movement']:.3f})"
+        )
+    if quality.get("dependence", STILL) < STILL:
+        found.append(
+            f"attention does not depend on the input: all examples have the same map (dependence {quality['dependence']:.3f})"
+        )
+    return found

@@ -1,0 +1,1 @@
+"""Mechanisms alone, over growing sizes: what they cost in time and memory."""
