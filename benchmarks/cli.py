@@ -123,7 +123,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         command(words[1:])
     except KeyboardInterrupt:
-        print("attnbench: interrupted; the same command goes on where this one stopped", file=sys.stderr)
+        after = "; the same command goes on where this one stopped" if command is run else ""
+        print(f"attnbench: interrupted{after}", file=sys.stderr)
         sys.exit(130)
     except Exception as error:
         from attnbench.benchmarks.errors import explain

@@ -9,8 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_module
+from hydra.utils import instantiate
 
 from attnbench.benchmarks.cli import main
+from attnbench.benchmarks.cost import parameters
+from attnbench.benchmarks.listing import options
 from attnbench.benchmarks.readme import with_tables
 from attnbench.benchmarks.record import find_records
 
@@ -38,6 +42,8 @@ def small(words: list[str], folder: Path) -> list[str]:
     if words[0] == "compare":
         main(["run", *TINY, SIZES, f"out={folder / 'runs'}"])
         return ["compare", str(folder / "runs")]
+    if words[0] == "speed":
+        return [*words, "--no-compile", "--repeat", "1", "--hidden", "32", "--out", str(folder / "speed")]
     if words[0] != "run":
         return words
     if "data_dir=DATA" in words:
@@ -106,3 +112,36 @@ def test_the_example_mechanism_is_one_file_one_yaml_and_its_test(tmp_path: Path)
     subprocess.run([sys.executable, "-c", script, *words], cwd=tmp_path, env=environment, check=True, timeout=300)
     found = {(r.score, r.selection) for r in find_records([tmp_path / "runs"]).values() if r.finished}
     assert found == {(score, selection) for score in ("additive", "dot") for selection in ("softmax", "gates")}
+
+
+def table_of_mechanisms() -> dict[tuple[str, str], str]:
+    """What the page on mechanisms says of parameters, by kind and name."""
+    page = (ROOT / "docs" / "mechanisms.md").read_text("utf-8")
+    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in page.splitlines() if line.startswith("| `")]
+    return {(row[1].strip(), row[0].strip(" `")): row[4].strip() for row in rows} | {
+        ("preset", other): row[4].strip()
+        for row in rows
+        if row[1].strip() == "preset"
+        for other in re.findall(r"`(\w+)`", row[2].partition("also")[2])
+    }
+
+
+def counted(kind: str, name: str) -> int:
+    """The parameters of a part, or of a preset, at sizes of 256."""
+    partner = {"none": "attention/selection=uniform", "uniform": "attention/score=none"}
+    chosen = {
+        "score": [f"attention/score={name}", partner.get(name, "attention/selection=softmax")],
+        "selection": [f"attention/selection={name}", partner.get(name, "attention/score=dot")],
+        "preset": [f"attention={name}"],
+    }[kind]
+    with initialize_config_module("attnbench.conf", version_base="1.3"):
+        attention = instantiate(compose("run", overrides=chosen).attention)(256, 256)
+    return parameters(attention if kind == "preset" else getattr(attention, kind))
+
+
+def test_the_page_on_mechanisms_names_all_and_counts_their_parameters() -> None:
+    groups = {"score": "attention/score", "selection": "attention/selection", "preset": "attention"}
+    table = table_of_mechanisms()
+    assert set(table) == {(kind, name) for kind, group in groups.items() for name in options(group)}
+    told = {place: int(re.split(r"\D", text)[0]) for place, text in table.items()}
+    assert told == {place: counted(*place) for place in table}

@@ -53,7 +53,7 @@ class Reinforce(Estimator):
         reward: Reward = "to_go",
         discount: float = 0.0,
         reward_weight: float = 1.0,
-        entropy_weight: float = 0.01,
+        entropy_weight: float = 0.05,
         baseline: BaselineName = "moving_average",
         baseline_decay: float = 0.9,
         samples: int = 1,

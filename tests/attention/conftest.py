@@ -59,7 +59,9 @@ SMALL: dict[str, tuple[str, ...]] = {
     "local_p": ("attention.score.half_width=1",),
     "location": ("attention.score.longest=4",),
     "location_sensitive": ("attention.score.width=3", "attention.score.hidden_dim=8"),
+    "luong_local_m": ("attention.score.half_width=1",),
     "luong_local_p": ("attention.half_width=2",),
+    "luong_location": ("attention.score.longest=4",),
     "top_k": ("attention.selection.k=2",),
     "monotonic": ("attention.selection.offset=0.2",),  # from where it starts, untrained scores seldom stop it
     "chunkwise": ("attention.selection.offset=0.2", "attention.selection.width=2"),
