@@ -16,10 +16,10 @@ def alarms(quality: Mapping[str, float], *, control: bool) -> list[str]:
     found = []
     if quality.get("movement", STILL) < STILL:
         found.append(
-            f"attention does not move: an example's queries all look at the same place (movement {quality['movement']:.3f})"
+            f"attention does not move: an example's queries all look alike (movement {quality['movement']:.3f})"
         )
     if quality.get("dependence", STILL) < STILL:
         found.append(
-            f"attention does not depend on the input: all examples have the same map (dependence {quality['dependence']:.3f})"
+            f"attention does not depend on the input: all examples have one map (dependence {quality['dependence']:.3f})"
         )
     return found

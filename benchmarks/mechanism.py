@@ -1,6 +1,7 @@
 """What a mechanism is called: a preset's name where the resolved config is that preset's, whatever way it was asked for."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from hydra import compose
@@ -20,7 +21,13 @@ def config_loader() -> ConfigLoader:
 def composed(name: str, overrides: list[str]) -> Config:
     """A preset's resolved config, found where the running Hydra finds its own."""
     searched = [word for word in HydraConfig.get().overrides.hydra if word.startswith("hydra.searchpath=")]
-    whole = compose(f"attention/{name}", overrides=[*overrides, *searched])
+    return resolved(name, (*overrides, *searched), tuple(map(str, config_loader().get_sources())))
+
+
+@cache
+def resolved(name: str, overrides: tuple[str, ...], _sources: tuple[str, ...]) -> Config:
+    """A preset's resolved config, made once for the same sources: a sweep asks for all presets at every cell."""
+    whole = compose(f"attention/{name}", overrides=list(overrides))
     config = OmegaConf.to_container(whole.attention, resolve=True)
     assert isinstance(config, dict)
     return {str(key): value for key, value in config.items()}
