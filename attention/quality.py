@@ -1,7 +1,7 @@
 """How good an alignment is in itself: pure functions of weights and of the truth about where to look.
 
-A query counts where its gold row is not empty and its weights are not all zero; what counts nowhere gives NaN, which the
-caller shows as missing.
+A query is judged where its gold row is not empty, as it is for padding: one that has a truth and looked nowhere, as monotonic
+attention may, has missed it. What counts nowhere gives NaN, which the caller shows as missing.
 """
 
 import torch
@@ -18,9 +18,9 @@ def attending(weights: Weights) -> Bool[Tensor, "batch query"]:
     return weights.sum(dim=-1) > 0
 
 
-def judged(weights: Weights, gold: Gold) -> Bool[Tensor, "batch query"]:
-    """Which queries looked somewhere and have a truth to be held against."""
-    return attending(weights) & gold.any(dim=-1)
+def judged(gold: Gold) -> Bool[Tensor, "batch query"]:
+    """Which queries have a truth to be held against."""
+    return gold.any(dim=-1)
 
 
 def entropy(weights: Weights) -> PerQuery:
@@ -64,10 +64,11 @@ def mass_on_gold(weights: Weights, gold: Gold) -> PerQuery:
 def pointing_hit(weights: Weights, gold: Gold) -> PerQuery:
     """1 where the largest weight lies on gold, else 0 (the pointing game, Zhang et al. 2018).
 
-    Where k positions share the largest weight it is the share of them on gold, what picking one at random hits in the mean.
+    Where k positions share the largest weight it is the share of them on gold, what picking one at random hits in the mean;
+    0 for a query that looked nowhere.
     """
     largest = weights == weights.amax(dim=-1, keepdim=True)
-    return (largest & gold).sum(dim=-1).double() / largest.sum(dim=-1).double()
+    return attending(weights) * (largest & gold).sum(dim=-1).double() / largest.sum(dim=-1).double()
 
 
 def links(weights: Weights) -> Gold:
@@ -78,9 +79,8 @@ def links(weights: Weights) -> Gold:
 
 
 def alignment_counts(weights: Weights, gold: Gold) -> Float[Tensor, "batch 3"]:
-    """Per example: predicted links A, gold links S, and those in both, over queries that looked somewhere."""
+    """Per example: predicted links A of all queries, gold links S, and those in both."""
     predicted = links(weights)
-    gold = gold & attending(weights).unsqueeze(-1)
     return torch.stack([(x.sum(dim=(1, 2))).double() for x in (predicted, gold, predicted & gold)], dim=-1)
 
 

@@ -35,7 +35,7 @@ class AttentionQuality:
                 "movement": quality.movement(weights),
             }
             if output.gold is not None:
-                judged = quality.judged(weights, output.gold)
+                judged = quality.judged(output.gold)
                 measured["mass_on_gold"] = mean_over(quality.mass_on_gold(weights, output.gold), judged)
                 measured["pointing_hit"] = mean_over(quality.pointing_hit(weights, output.gold), judged)
                 # AER asks for every query that looked; the last (end) symbol and unaligned words have no gold and no link.

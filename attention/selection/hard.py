@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from attnbench.attention.core import Alignment, Score, Selection
-from attnbench.attention.score.none import NoScore
+from attnbench.attention.selection.refusal import refuse_no_score
 
 Choice = Literal["drawn", "likeliest", "expected"] | Iterator[int]
 
@@ -56,11 +56,7 @@ class Hard(Selection):
 
     def check(self, score: Score) -> None:
         """Raises ValueError if the score is `none`: all positions tie, so that evaluation would always look at the first."""
-        if isinstance(score, NoScore):
-            raise ValueError(
-                "selection=hard chooses by scores and cannot go with score NoScore, which gives all positions the same; "
-                "use attention=uniform, or another attention/score"
-            )
+        refuse_no_score("hard", score)
 
 
 @contextmanager

@@ -25,7 +25,8 @@ TOLERANCE = 1e-3  # of a float32 nll in nats
 def check_task(task: Task, attention: AttentionFactory) -> None:
     """Tries the contract on a few batches. Raises AssertionError where it is broken.
 
-    Takes as long as reading the data and two validation batches: give it small data and a small model.
+    Takes as long as reading the data and two validation batches: give it small data, a small model, and an attention that always
+    looks somewhere (not a monotonic one), since it takes queries that look nowhere for padding.
     """
     with seeded(0):  # data loaders take numbers from the random state, which is the caller's
         check_all(task, attention)
