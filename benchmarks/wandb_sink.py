@@ -86,6 +86,7 @@ class WandbSink(Sink):
         }
         for prefix, values in groups.items():
             run.summary.update({f"{prefix}/{name}": value for name, value in values.items()})
+        run.summary.update({"alarms": list(record.alarms)})
 
     def close(self, *, failed: bool) -> None:
         """Ends the run."""

@@ -49,7 +49,8 @@ def small(words: list[str], folder: Path) -> list[str]:
     if "data_dir=DATA" in words:
         given = [f"data_dir={small_multi30k(folder)}" if word == "data_dir=DATA" else word for word in words]
         return [*given, *TINY, f"out={folder / 'runs'}"]
-    return [*words, *TINY, SIZES, f"out={folder / 'runs'}"]
+    seeds = ["seed=0"] if "experiment=soft_vs_hard" in words else []
+    return [*words, *seeds, *TINY, SIZES, f"out={folder / 'runs'}"]
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("attnbench ")], ids=str)

@@ -12,6 +12,7 @@ from attnbench.benchmarks.report.numbers import decimals, fixed, label
 
 WIDTH, HEIGHT = 460.0, 250.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 12.0, 10.0, 36.0
+SPLITS = {"val": "Validation", "train": "Training"}
 Curve = Sequence[float | None]
 
 
@@ -53,7 +54,7 @@ def chart(table: Table, name: str, marks: Mapping[str, Mark]) -> str:
     if not found:
         return ""
     frame = framed([curve for curves in found.values() for curve in curves.values()])
-    title = f"Validation {label(name.partition('/')[2])} by epoch"
+    title = titled(name)
     drawn = "".join(lines(frame, mechanism, curves, marks[mechanism]) for mechanism, curves in found.items())
     legend = "".join(f"<li>{marks[mechanism].swatch}{escape(mechanism)}</li>" for mechanism in found)
     return (
@@ -61,6 +62,13 @@ def chart(table: Table, name: str, marks: Mapping[str, Mark]) -> str:
         f'<svg viewBox="0 0 {WIDTH:.0f} {HEIGHT:.0f}" role="img" aria-label="{escape(table.title)}: {escape(title)}">'
         f'{axes(frame)}{drawn}</svg><ul class="legend">{legend}</ul>{values(name, found)}</figure>'
     )
+
+
+def titled(name: str) -> str:
+    """What a curve shows: `val/bleu` is validation BLEU, `train/attention/entropy` the training's own."""
+    split, _, measure = name.partition("/")
+    of_draws = " of hard attention's draws" if measure.startswith("attention/") else ""
+    return f"{SPLITS[split]} {label(measure.removeprefix('attention/'))}{of_draws} by epoch"
 
 
 def axes(frame: Frame) -> str:

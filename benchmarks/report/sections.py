@@ -43,7 +43,9 @@ def findings(comparison: Comparison, marks: Marks) -> str:
 def task(table: Table, index: int, marks: Marks, *, explorable: bool) -> str:
     """One task: its table, curves and examples."""
     title = escape(table.title)
-    charts = "".join(chart(table, name, marks) for name in dict.fromkeys([f"val/{table.primary}", "val/nll"]))
+    drawn = ["train/attention/entropy", "train/attention/gradient_noise"]  # there where positions are drawn
+    shown = dict.fromkeys([f"val/{table.primary}", "val/nll", *drawn])
+    charts = "".join(chart(table, name, marks) for name in shown)
     curves = f'<h3>Learning curves</h3><div class="charts">{charts}</div>' if charts else ""
     explorer = (
         f'<h3>Where it looked</h3><div class="explorer" data-explorer="{index}" data-title="{title}"></div>'
