@@ -16,6 +16,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 quickstart: install
 	$(BIN)/attnbench run -m experiment=quickstart out=$(RUNS)
 
+test: export OMP_NUM_THREADS := 1  # two workers on two cores: threads of their own would only get in each other's way
 test: install lint types
 	$(BIN)/python -m pytest -n 2
 
