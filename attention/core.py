@@ -71,6 +71,10 @@ class Alignment(NamedTuple):
             None if self.ends is None else self.ends.masked_fill(~queries.unsqueeze(-1), 0.0),
         )
 
+    def select(self, rows: Int[Tensor, " rows"]) -> "Alignment":
+        """The alignment of the given batch rows, in that order (beam search)."""
+        return Alignment._make(None if part is None else part[rows] for part in self)
+
     @staticmethod
     def join(steps: "list[Alignment]") -> "Alignment":
         """One alignment from those of successive steps, along the query axis."""

@@ -2,7 +2,7 @@
 
 from functools import cache
 from importlib.util import find_spec
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Bool, Float
@@ -45,6 +45,14 @@ def additive_scores(
     from attnbench.attention.kernels.additive_cpu import InPieces
 
     return InPieces.apply(query, key, energy, mask)
+
+
+def check_options(hidden_dim: int, kernel: Kernel) -> None:
+    """Raises ValueError for what no additive score can be built with."""
+    if hidden_dim < 1:
+        raise ValueError(f"hidden_dim={hidden_dim}: must be at least 1")
+    if kernel not in get_args(Kernel):
+        raise ValueError(f"kernel={kernel}: must be one of {', '.join(get_args(Kernel))}")
 
 
 def plain_additive_scores(

@@ -1,12 +1,10 @@
 """Additive attention."""
 
-from typing import get_args
-
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from attnbench.attention.core import Memory, Score
-from attnbench.attention.kernels.additive import Kernel, additive_scores
+from attnbench.attention.kernels.additive import Kernel, additive_scores, check_options
 
 
 class Additive(Score):
@@ -19,10 +17,7 @@ class Additive(Score):
 
     def __init__(self, query_dim: int, key_dim: int, *, hidden_dim: int, kernel: Kernel = "auto") -> None:
         super().__init__()
-        if hidden_dim < 1:
-            raise ValueError(f"hidden_dim={hidden_dim}: must be at least 1")
-        if kernel not in get_args(Kernel):
-            raise ValueError(f"kernel={kernel}: must be one of {', '.join(get_args(Kernel))}")
+        check_options(hidden_dim, kernel)
         self.query = nn.Linear(query_dim, hidden_dim, bias=False)
         self.key = nn.Linear(key_dim, hidden_dim, bias=False)
         self.energy = nn.Linear(hidden_dim, 1, bias=False)

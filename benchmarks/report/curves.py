@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from attnbench.benchmarks.comparison import Row, Table
 from attnbench.benchmarks.report.axis import padded, scale, tick_text, ticks
+from attnbench.benchmarks.report.findings import in_sentence
 from attnbench.benchmarks.report.marks import Mark
 from attnbench.benchmarks.report.numbers import decimals, fixed, label
 
@@ -68,7 +69,7 @@ def titled(name: str) -> str:
     """What a curve shows: `val/bleu` is validation BLEU, `train/attention/entropy` the training's own."""
     split, _, measure = name.partition("/")
     of_draws = " of hard attention's draws" if measure.startswith("attention/") else ""
-    return f"{SPLITS[split]} {label(measure.removeprefix('attention/'))}{of_draws} by epoch"
+    return f"{SPLITS[split]} {in_sentence(label(measure.removeprefix('attention/')))}{of_draws} by epoch"
 
 
 def axes(frame: Frame) -> str:

@@ -14,6 +14,7 @@ LABELS = {
     "cider": "CIDEr",
     "nll": "NLL (nats)",
     "entropy": "Entropy (nats)",
+    "dependence": "Dependence (nats)",
     "alignment_error_rate": "AER",
     "parameters": "Parameters",
     "attention_parameters": "of them attention's",

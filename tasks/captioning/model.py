@@ -11,8 +11,8 @@ from attnbench.tasks.base import Model, Output, Prediction
 from attnbench.tasks.captioning.encoder import GridEncoder, grid
 from attnbench.tasks.captioning.facts import Facts, said_gold
 from attnbench.tasks.sequence.decoder import RecurrentDecoder
-from attnbench.tasks.sequence.search import greedy
-from attnbench.tasks.sequence.text import END, Vocabulary
+from attnbench.tasks.sequence.search import Search
+from attnbench.tasks.sequence.text import Vocabulary
 
 
 class Captioned(NamedTuple):
@@ -42,11 +42,12 @@ class ShowAttendTell(Model):
         hidden_dim: int,
         dropout: float,
         limit: int,
+        beam: int = 1,
+        length_penalty: float = 0.0,
     ) -> None:
         super().__init__()
-        if limit < 1:
-            raise ValueError(f"limit={limit}: must be at least 1, the most words of a caption")
-        self.vocabulary, self.limit = vocabulary, limit
+        self.vocabulary = vocabulary
+        self.search = Search(limit=limit, beam=beam, length_penalty=length_penalty)
         self.encoder = GridEncoder(hidden_dim)
         self.dropout = nn.Dropout(dropout)
         self.decoder = RecurrentDecoder(
@@ -74,17 +75,15 @@ class ShowAttendTell(Model):
 
     @torch.no_grad()
     def predict(self, batch: Captioned) -> Prediction:
-        """Greedy search."""
-        summary, memory = self.encode(batch.images)
-        said = greedy(self.decoder, summary, memory, limit=self.limit)
-        numbers = said.words.tolist()
-        words = [self.vocabulary.decode(row) for row in numbers]
+        """What the search finds."""
+        said = self.search(self.decoder, *self.encode(batch.images))
+        words = said.sentences(self.vocabulary)
         facts = None if batch.facts is None else [Facts.from_json(about) for about in batch.facts]
         return Prediction(
             said=[" ".join(row) for row in words],
             truth=batch.captions,
             alignments=[said.alignment],
-            queries=[row + [END] * (Vocabulary.end in ended) for row, ended in zip(words, numbers, strict=True)],
+            queries=said.queries(self.vocabulary),
             memory=(),
             gold=None if facts is None else said_gold(words, facts, said.alignment.weights),
             images=batch.images,

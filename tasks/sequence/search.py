@@ -1,21 +1,35 @@
 """The one search: from a decoder's next-word scores to what it says."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from attnbench.attention import Alignment, Memory
+from attnbench.tasks.sequence.beam import beam_search, check_search
 from attnbench.tasks.sequence.decoder import RecurrentDecoder
+from attnbench.tasks.sequence.said import Said
 from attnbench.tasks.sequence.text import Vocabulary
 
 
-class Said(NamedTuple):
-    """What was said, end symbol included, padded; the alignment has a query for each word of it."""
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """How a model finds what to say, in `limit` symbols at most: greedily with a beam of 1, else by beam search."""
 
-    words: Int[Tensor, "batch length"]
-    alignment: Alignment
+    limit: int
+    beam: int
+    length_penalty: float
+
+    def __post_init__(self) -> None:
+        check_search(beam=self.beam, limit=self.limit, length_penalty=self.length_penalty)
+
+    def __call__(self, decoder: RecurrentDecoder, summary: Float[Tensor, "batch start"], memory: Memory) -> Said:
+        """What the decoder says."""
+        if self.beam == 1:
+            return greedy(decoder, summary, memory, limit=self.limit)
+        penalty = self.length_penalty
+        return beam_search(decoder, summary, memory, beam=self.beam, limit=self.limit, length_penalty=penalty)
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from attnbench.attention import AttentionFactory, Memory
 from attnbench.tasks.base import Model, Output, Prediction
 from attnbench.tasks.sequence.decoder import RecurrentDecoder
-from attnbench.tasks.sequence.search import greedy
+from attnbench.tasks.sequence.search import Search
 from attnbench.tasks.sequence.text import Vocabulary
 
 
@@ -41,13 +41,14 @@ class RNNsearch(Model):
         hidden_dim: int,
         dropout: float,
         limit: int,
+        beam: int = 1,
+        length_penalty: float = 0.0,
     ) -> None:
         super().__init__()
         if hidden_dim < 2 or hidden_dim % 2:
             raise ValueError(f"hidden_dim={hidden_dim}: must be even, half for each direction of the encoder")
-        if limit < 1:
-            raise ValueError(f"limit={limit}: must be at least 1, the most symbols of a translation")
-        self.source, self.target, self.limit = source, target, limit
+        self.source, self.target = source, target
+        self.search = Search(limit=limit, beam=beam, length_penalty=length_penalty)
         self.embedding = nn.Embedding(len(source), embedding_dim, padding_idx=Vocabulary.pad)
         self.encoder = nn.GRU(embedding_dim, hidden_dim // 2, bidirectional=True, batch_first=True)
         self.dropout = nn.Dropout(dropout)
@@ -80,18 +81,12 @@ class RNNsearch(Model):
 
     @torch.no_grad()
     def predict(self, batch: Pair) -> Prediction:
-        """Greedy search."""
-        summary, memory = self.encode(batch.source)
-        said = greedy(self.decoder, summary, memory, limit=self.limit)
-        words = [self.target.decode(row) for row in said.words.tolist()]
-        ended = [
-            row + ["</s>"] * (Vocabulary.end in numbers)
-            for row, numbers in zip(words, said.words.tolist(), strict=True)
-        ]
+        """What the search finds."""
+        said = self.search(self.decoder, *self.encode(batch.source))
         return Prediction(
-            said=[" ".join(row) for row in words],
+            said=[" ".join(row) for row in said.sentences(self.target)],
             truth=[[" ".join(row)] for row in batch.target_words],
             alignments=[said.alignment],
-            queries=ended,
+            queries=said.queries(self.target),
             memory=batch.source_words,
         )

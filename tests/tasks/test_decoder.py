@@ -12,7 +12,8 @@ from attnbench.attention.score.dot import Dot
 from attnbench.attention.selection.hard import Hard
 from attnbench.attention.selection.softmax import Softmax
 from attnbench.tasks.sequence.decoder import Cell, RecurrentDecoder
-from attnbench.tasks.sequence.search import Said, greedy
+from attnbench.tasks.sequence.said import Said
+from attnbench.tasks.sequence.search import greedy
 from attnbench.tasks.sequence.text import Vocabulary
 
 WORDS, EMBEDDING, HIDDEN, MEMORY, START = 9, 3, 5, 4, 2

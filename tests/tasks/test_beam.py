@@ -1,0 +1,312 @@
+"""Beam search against all sentences there are, against a plain search with lists, and against teacher forcing."""
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, cast
+
+import pytest
+import torch
+from hydra import compose, initialize_config_module
+from hydra.utils import instantiate
+from torch import Tensor
+
+from attnbench.attention import AttentionFactory, Composed, Memory
+from attnbench.attention.multi_head import MultiHead
+from attnbench.attention.score.additive import Additive
+from attnbench.attention.score.coverage import Coverage
+from attnbench.attention.score.dot import Dot
+from attnbench.attention.score.location_sensitive import LocationSensitive
+from attnbench.attention.selection.chunkwise import Chunkwise
+from attnbench.attention.selection.hard import Hard
+from attnbench.attention.selection.softmax import Softmax
+from attnbench.tasks.base import Output
+from attnbench.tasks.sequence.beam import beam_search
+from attnbench.tasks.sequence.decoder import Cell, RecurrentDecoder
+from attnbench.tasks.sequence.said import Said
+from attnbench.tasks.sequence.search import Search, greedy
+from attnbench.tasks.sequence.text import Vocabulary
+from attnbench.tasks.testing import check_task
+
+WORDS, LIMIT, BATCH, POSITIONS, SIZE = 6, 4, 3, 5, 4
+END = Vocabulary.end
+SAYABLE = [word for word in range(WORDS) if word not in (Vocabulary.pad, Vocabulary.start)]
+ALL = (len(SAYABLE) - 1) ** (LIMIT - 1) * len(SAYABLE)  # beginnings of LIMIT symbols: the most of any length
+ALPHAS = [0.0, 0.6, 2.0]
+Sentence = tuple[int, ...]
+LOCATION_SENSITIVE = partial(LocationSensitive, hidden_dim=3, filters=2, width=3)
+ATTENTIONS: dict[str, AttentionFactory] = {
+    "soft": partial(Composed, score=Dot, selection=Softmax),
+    "hard": partial(Composed, score=Dot, selection=Hard),
+    "coverage": partial(Composed, score=partial(Coverage, hidden_dim=3), selection=Softmax),
+    "heads": partial(MultiHead, heads=2, attention=partial(Composed, score=LOCATION_SENSITIVE, selection=Softmax)),
+    "chunkwise": partial(Composed, score=partial(Additive, hidden_dim=3), selection=partial(Chunkwise, width=2)),
+}
+PAIRS = list(itertools.product(("gru", "lstm"), ATTENTIONS))
+everywhere = pytest.mark.parametrize(("cell", "attention"), PAIRS, ids=map("-".join, PAIRS))
+
+
+def decoder_of(cell: Cell = "gru", attention: str = "soft", *, seed: int = 0, ending: float = 0.0) -> RecurrentDecoder:
+    """Its sentences end the sooner the larger `ending` is."""
+    torch.manual_seed(seed)
+    sizes = {"start_dim": SIZE, "memory_dim": SIZE, "embedding_dim": SIZE, "hidden_dim": SIZE}
+    decoder = RecurrentDecoder(WORDS, ATTENTIONS[attention], cell=cell, dropout=0.0, **sizes).double().eval()
+    for parameter in decoder.parameters():
+        parameter.data *= 2.0  # so that steps differ clearly
+    decoder.output.weight.data *= 3.0  # and the best sentences have several lengths
+    decoder.output.bias.data[END] += ending
+    return decoder
+
+
+def read(decoder: RecurrentDecoder, batch: int = BATCH) -> tuple[Tensor, Memory]:
+    """A summary and a memory of which each example shows one position less than the one before."""
+    torch.manual_seed(1)
+    annotations = torch.randn(batch, POSITIONS, SIZE, dtype=torch.float64) * 2
+    mask = torch.arange(POSITIONS) < POSITIONS - torch.arange(batch).unsqueeze(1)
+    prepare = cast(Callable[..., Memory], decoder.attention.prepare)
+    return torch.randn(batch, SIZE, dtype=torch.float64), prepare(annotations, annotations, mask.unsqueeze(1))
+
+
+def searched(decoder: RecurrentDecoder, *, beam: int, alpha: float = 0.0, limit: int = LIMIT, n_best: int = 1) -> Said:
+    summary, memory = read(decoder)
+    return beam_search(decoder, summary, memory, beam=beam, limit=limit, length_penalty=alpha, n_best=n_best)
+
+
+@torch.no_grad()
+def forced(decoder: RecurrentDecoder, example: int, sentences: Iterable[Sentence]) -> Output:
+    """One example's sentences, teacher-forced."""
+    rows = [[Vocabulary.start, *sentence] for sentence in sentences]
+    longest = max(map(len, rows))
+    target = torch.tensor([row + [Vocabulary.pad] * (longest - len(row)) for row in rows])
+    summary, memory = read(decoder)
+    repeated = torch.full((len(rows),), example)
+    output: Output = decoder(target, summary[repeated], memory.select(repeated))
+    return output
+
+
+def log_probs(decoder: RecurrentDecoder, example: int) -> dict[Sentence, float]:
+    """Of all that can be said in at most LIMIT symbols, ended or not."""
+    going = [word for word in SAYABLE if word != END]
+    said = [
+        (*begun, word)
+        for length in range(LIMIT)
+        for begun in itertools.product(going, repeat=length)
+        for word in SAYABLE
+    ]
+    return dict(zip(said, (-forced(decoder, example, said).nll).tolist(), strict=True))
+
+
+def complete(sentence: Sentence) -> bool:
+    return sentence[-1] == END or len(sentence) == LIMIT
+
+
+def worth(log_prob: float, length: int, alpha: float) -> float:
+    return float(log_prob * 6**alpha / (5 + length) ** alpha)
+
+
+def plain_search(
+    likely: Mapping[Sentence, float], beam: int, alpha: float, n_best: int
+) -> tuple[list[tuple[Sentence, float]], int]:
+    """The n best, and the first length after which nothing unfinished could join them; it goes on to the limit all the same."""
+    unfinished: list[Sentence] = [()]
+    finished: list[tuple[Sentence, float]] = []
+    needed = LIMIT
+    for length in range(1, LIMIT + 1):
+        longer = [(*begun, word) for begun in unfinished for word in SAYABLE]
+        kept = sorted(longer, key=lambda sentence: -likely[sentence])[:beam]
+        finished += [(those, worth(likely[those], length, alpha)) for those in kept if complete(those)]
+        finished.sort(key=lambda scored: -scored[1])
+        unfinished = [those for those in kept if not complete(those)]
+        hope = max((worth(likely[those], LIMIT, alpha) for those in unfinished), default=-torch.inf)
+        if not unfinished or (len(finished) >= n_best and hope <= finished[n_best - 1][1]):
+            needed = min(needed, length)
+    return finished[:n_best], needed
+
+
+def ranked(said: Said) -> list[list[tuple[Sentence, float]]]:
+    return [[(tuple(scored.words), scored.score) for scored in those] for those in said.ranked]
+
+
+def assert_same(found: list[tuple[Sentence, float]], expected: list[tuple[Sentence, float]]) -> None:
+    assert [words for words, _ in found] == [words for words, _ in expected]
+    assert [score for _, score in found] == pytest.approx([score for _, score in expected], rel=1e-5)
+
+
+def sentences(said: Said) -> list[Sentence]:
+    return [tuple(word for word in row if word != Vocabulary.pad) for row in said.words.tolist()]
+
+
+@everywhere
+def test_a_beam_with_room_for_all_finds_the_best_of_all_sentences(cell: Cell, attention: str) -> None:
+    for seed in range(2):
+        decoder = decoder_of(cell, attention, seed=seed)
+        likely = [log_probs(decoder, example) for example in range(BATCH)]
+        for alpha in ALPHAS:
+            said = searched(decoder, beam=ALL, alpha=alpha, n_best=5)
+            for example, those in enumerate(likely):
+                every = [(words, worth(log_p, len(words), alpha)) for words, log_p in those.items() if complete(words)]
+                best = sorted(every, key=lambda scored: -scored[1])[:5]
+                assert_same(ranked(said)[example], best)
+                assert sentences(said)[example] == best[0][0]
+
+
+def test_the_penalty_decides_which_sentence_is_best_and_some_end_before_the_limit() -> None:
+    plain, longer = (
+        [words for seed in range(4) for words in sentences(searched(decoder_of(seed=seed), beam=ALL, alpha=alpha))]
+        for alpha in (0.0, 2.0)
+    )
+    assert sum(map(len, plain)) < sum(map(len, longer))
+    assert len({len(words) for words in plain + longer}) > 2
+
+
+@everywhere
+def test_it_finds_what_a_plain_search_finds_and_stops_when_that_is_safe(cell: Cell, attention: str) -> None:
+    decoder = decoder_of(cell, attention)
+    likely = [log_probs(decoder, example) for example in range(BATCH)]
+    asked: list[object] = []
+    decoder.attention.register_forward_hook(lambda *_: asked.append(None))
+    for beam, alpha in itertools.product([1, 2, 3, 5], ALPHAS):
+        for n_best in {1, beam}:
+            plain = [plain_search(those, beam, alpha, n_best) for those in likely]
+            asked.clear()
+            said = searched(decoder, beam=beam, alpha=alpha, n_best=n_best)
+            assert len(asked) == max(needed for _, needed in plain)
+            for found, (best, _) in zip(ranked(said), plain, strict=True):
+                assert_same(found, best)
+
+
+@everywhere
+def test_a_beam_of_one_is_greedy_search(cell: Cell, attention: str) -> None:
+    for seed, alpha in itertools.product(range(3), ALPHAS):
+        decoder = decoder_of(cell, attention, seed=seed)
+        said, likeliest = searched(decoder, beam=1, alpha=alpha, limit=9), greedy(decoder, *read(decoder), limit=9)
+        assert torch.equal(said.words, likeliest.words)
+        torch.testing.assert_close(said.alignment, likeliest.alignment)
+
+
+@everywhere
+def test_an_example_alone_says_what_it_says_in_a_batch(cell: Cell, attention: str) -> None:
+    decoder = decoder_of(cell, attention)
+    together = searched(decoder, beam=3, alpha=0.6, limit=9, n_best=3)
+    summary, memory = read(decoder)
+    for example, words in enumerate(sentences(together)):
+        row = torch.tensor([example])
+        one = memory.select(row)
+        alone = beam_search(decoder, summary[row], one, beam=3, limit=9, length_penalty=0.6, n_best=3)
+        assert sentences(alone) == [words]
+        assert alone.words.shape[1] == len(words)
+        weights = together.alignment.weights[example]
+        torch.testing.assert_close(alone.alignment.weights[0], weights[: len(words)])
+        assert not weights[len(words) :].any()
+        assert_same(ranked(alone)[0], ranked(together)[example])
+
+
+@everywhere
+def test_scores_and_alignments_are_those_of_teacher_forcing(cell: Cell, attention: str) -> None:
+    lengths = set()
+    for seed, alpha in itertools.product(range(3), ALPHAS):
+        decoder = decoder_of(cell, attention, seed=seed)
+        said = searched(decoder, beam=4, alpha=alpha, limit=9, n_best=4)
+        for example, those in enumerate(ranked(said)):
+            output = forced(decoder, example, [words for words, _ in those])
+            scores = [
+                worth(-nll, len(words), alpha) for (words, _), nll in zip(those, output.nll.tolist(), strict=True)
+            ]
+            assert [score for _, score in those] == pytest.approx(scores, rel=1e-5)
+            best = len(those[0][0])
+            own, expected = (
+                [None if part is None else part[row, :best] for part in alignment]
+                for row, alignment in ((example, said.alignment), (0, output.alignments[0]))
+            )
+            torch.testing.assert_close(own, expected)
+            lengths.add(best)
+    assert len(lengths) > 1
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_no_beam_finds_better_than_one_with_room_for_all(alpha: float) -> None:
+    for seed in range(3):
+        decoder = decoder_of(seed=seed)
+        best = [those[0][1] for those in ranked(searched(decoder, beam=ALL, alpha=alpha))]
+        for beam in (1, 2, 4, 8, 16):
+            found = [those[0][1] for those in ranked(searched(decoder, beam=beam, alpha=alpha))]
+            assert all(a <= b + 1e-12 for a, b in zip(found, best, strict=True))
+
+
+def test_the_n_best_are_sorted_and_distinct_and_the_first_is_said() -> None:
+    said = searched(decoder_of(), beam=6, alpha=0.6, limit=9, n_best=6)
+    for those, words in zip(ranked(said), sentences(said), strict=True):
+        scores = [score for _, score in those]
+        assert len({sentence for sentence, _ in those}) == 6
+        assert scores == sorted(scores, reverse=True)
+        assert those[0][0] == words
+
+
+def test_there_are_fewer_than_n_where_no_more_can_be_said() -> None:
+    found = ranked(searched(decoder_of(), beam=9, limit=1, n_best=9))
+    assert [{words for words, _ in those} for those in found] == [{(word,) for word in SAYABLE}] * BATCH
+
+
+def test_at_the_limit_unfinished_sentences_count_as_they_are() -> None:
+    said = searched(decoder_of(ending=-100.0), beam=3, limit=7, n_best=3)
+    assert said.words.shape == (BATCH, 7)
+    assert all(len(words) == 7 and END not in words for those in ranked(said) for words, _ in those)
+
+
+def test_neither_padding_nor_start_is_said_however_likely_and_both_keep_their_probability() -> None:
+    decoder = decoder_of()
+    decoder.output.bias.data[[Vocabulary.pad, Vocabulary.start]] += 5.0
+    for example, those in enumerate(ranked(searched(decoder, beam=4, n_best=4))):
+        assert all(set(words) <= set(SAYABLE) for words, _ in those)
+        nll = forced(decoder, example, [words for words, _ in those]).nll
+        assert [score for _, score in those] == pytest.approx((-nll).tolist(), rel=1e-5)
+
+
+def test_search_stops_when_all_have_certainly_ended() -> None:
+    said = searched(decoder_of(ending=100.0), beam=3, limit=50)
+    assert said.words.tolist() == [[END]] * BATCH
+
+
+def test_search_passes_no_gradient() -> None:
+    assert not searched(decoder_of(), beam=2).alignment.weights.requires_grad
+
+
+def test_a_beam_of_more_than_one_is_beam_search_and_of_one_greedy() -> None:
+    decoder = decoder_of()
+    one = Search(limit=LIMIT, beam=1, length_penalty=2.0)(decoder, *read(decoder))
+    three = Search(limit=LIMIT, beam=3, length_penalty=2.0)(decoder, *read(decoder))
+    assert torch.equal(one.words, greedy(decoder, *read(decoder), limit=LIMIT).words)
+    assert three.ranked == searched(decoder, beam=3, alpha=2.0).ranked
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"beam": 0}, "beam=0: must be at least 1"),
+        ({"limit": 0}, "limit=0: must be at least 1"),
+        ({"length_penalty": -0.5}, r"length_penalty=-0\.5: must be a number of at least 0"),
+        ({"length_penalty": float("nan")}, "length_penalty=nan: must be a number"),
+        ({"n_best": 4}, "n_best=4: must be at least 1 and at most beam=3"),
+        ({"n_best": 0}, "n_best=0: must be at least 1"),
+    ],
+)
+def test_an_impossible_search_is_refused(options: dict[str, Any], message: str) -> None:
+    decoder = decoder_of()
+    with pytest.raises(ValueError, match=message):
+        beam_search(decoder, *read(decoder), **{"beam": 3, "limit": 5, "length_penalty": 0.0, **options})
+    if "n_best" not in options:
+        with pytest.raises(ValueError, match=message):
+            Search(**{"beam": 3, "limit": 5, "length_penalty": 0.0, **options})
+
+
+@pytest.mark.parametrize("task", ["captioning", "translation"])
+def test_a_config_asks_for_a_beam_and_the_contract_holds(task: str) -> None:
+    sizes = "task.data.sizes={train: 12, validation: 4, test: 4}"
+    words = [f"task={task}", sizes, "budget.width=8", "task.model.limit=6"]
+    with initialize_config_module("attnbench.conf", version_base="1.3"):
+        plain = compose("run", words)
+        config = compose("run", [*words, "task.model.beam=3", "task.model.length_penalty=0.6"])
+    assert (plain.task.model.beam, plain.task.model.length_penalty) == (1, 0.0)
+    built = instantiate(config.task)
+    assert built.model(ATTENTIONS["soft"]).search == Search(limit=6, beam=3, length_penalty=0.6)
+    check_task(built, ATTENTIONS["soft"])
