@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from attnbench.tasks.base import Task
 from attnbench.tasks.initialization import apart
 from attnbench.tasks.lit import LitTask
 
+PROBE = 4 * math.lcm(*range(1, 17))  # divisible by every number up to 16, and by 32 and 64
 CHATTY = ("pytorch_lightning", "pytorch_lightning.utilities.rank_zero", "lightning.fabric", "sacrebleu")
 
 
@@ -60,9 +62,9 @@ def build(cell: Cell) -> Built:
     sink = instantiate(config.logger)
     task: Task = instantiate(config.task)
     attention, estimator = instantiate(config.attention), instantiate(config.estimator)
-    # A probe of odd sizes refuses what cannot be combined before any data is read.
-    with torch.random.fork_rng(devices=[]):
-        attention(4, 4)
+    # A probe refuses what cannot be combined before any data is read. It holds no numbers, and any usual heads divide its size.
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        attention(PROBE, PROBE)
     chosen, matching = mechanism(cell, task)
     model = task.model(apart(instantiate(chosen)))
     lit = LitTask(task, model, instantiate(config.optimizer), estimator, seed=config.seed)

@@ -189,3 +189,11 @@ def test_two_devices_give_the_same_kind_of_record(tmp_path: Path) -> None:
     assert record.finished
     assert record.provenance["devices"] == 2
     assert len(record.curves["val/bleu"]) == 2
+
+
+def test_heads_need_to_divide_the_model_s_sizes_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is tried before the data is read has other sizes than the model."""
+    sized = ["attention=transformer", "attention.heads=5"]
+    run(tmp_path, *sized, "budget.width=10", "budget.epochs=1")
+    assert failing(tmp_path, *sized, "budget.width=12") == 1
+    assert "heads=5: keys of size 12 do not divide evenly" in capsys.readouterr().err
