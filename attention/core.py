@@ -105,7 +105,7 @@ class Attended(NamedTuple):
 class Attention(nn.Module, ABC):
     """Any attention mechanism: prepares a memory once, then answers queries about it."""
 
-    query_dim: int
+    query_dim: int  # what a learned baseline is sized by; nothing else asks for it
 
     @abstractmethod
     def prepare(

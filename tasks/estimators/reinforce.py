@@ -95,7 +95,8 @@ class Reinforce(Estimator):
 
     def meet(self, model: Model) -> None:
         """A baseline for each place of attention that draws: none shares what it learns."""
-        self.baselines = nn.ModuleList(self.baseline(place.query_dim) for place in places(model))
+        sizes = [place.query_dim if self.kind == "learned" else 0 for place in places(model)]
+        self.baselines = nn.ModuleList(self.baseline(size) for size in sizes)
 
     def chosen(self) -> list[Baseline]:
         """The baselines, place by place."""

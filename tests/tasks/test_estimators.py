@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from attnbench.attention import Alignment, Attention, Composed
+from attnbench.attention import Alignment, Attended, Attention, Composed, Memory
 from attnbench.attention.multi_head import MultiHead
 from attnbench.attention.score.additive import Additive
 from attnbench.attention.score.scaled_dot import ScaledDot
@@ -292,6 +292,24 @@ def test_wrong_options_are_refused(options: dict[str, Any], message: str) -> Non
     with pytest.raises(ValueError, match=message) as caught:
         Reinforce(**options)
     assert "\n" not in str(caught.value)
+
+
+class Bare(Attention):
+    """An attention of its own kind that tells no sizes."""
+
+    def prepare(self, keys: Tensor, values: Tensor, mask: Tensor) -> Memory:
+        return Memory(keys, values, mask)
+
+    def forward(self, query: Tensor, memory: Memory) -> Attended:
+        raise NotImplementedError
+
+
+def test_an_attention_need_not_tell_its_size_unless_a_baseline_learns() -> None:
+    model = Fixed(output_with([1.0], [1]))
+    model.attention = Bare()
+    Reinforce().meet(model)
+    with pytest.raises(AttributeError, match="query_dim"):
+        Reinforce(baseline="learned").meet(model)
 
 
 def test_marginal_refuses_heads() -> None:
