@@ -20,6 +20,7 @@ class Composed(Attention):
         self.score = score(query_dim, key_dim)
         self.selection = selection()
         self.selection.check(self.score)
+        self.reads_past = self.score.reads_past or self.selection.reads_past
 
     def prepare(
         self,
@@ -32,7 +33,7 @@ class Composed(Attention):
 
     def forward(self, query: Float[Tensor, "batch query query_dim"], memory: Memory) -> Attended:
         """What the queries find in a prepared memory."""
-        if not (self.score.reads_past or self.selection.reads_past):
+        if not self.reads_past:
             return self.mix(self.align(query, memory), memory)
         past = memory.past or Past.none(torch.zeros_like(memory.mask[:, 0], dtype=query.dtype))
         steps: list[Alignment] = []

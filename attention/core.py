@@ -75,6 +75,10 @@ class Alignment(NamedTuple):
         """The alignment of the given batch rows, in that order (beam search)."""
         return Alignment._make(None if part is None else part[rows] for part in self)
 
+    def apart(self) -> "Alignment":
+        """Every query as a batch row of its own: [batch · query, 1, memory], an example's queries one after the other."""
+        return Alignment._make(None if part is None else part.flatten(0, 1).unsqueeze(1) for part in self)
+
     @staticmethod
     def join(steps: "list[Alignment]") -> "Alignment":
         """One alignment from those of successive steps, along the query axis."""
@@ -103,9 +107,13 @@ class Attended(NamedTuple):
 
 
 class Attention(nn.Module, ABC):
-    """Any attention mechanism: prepares a memory once, then answers queries about it."""
+    """Any attention mechanism: prepares a memory once, then answers queries about it.
+
+    Queries of one call do not depend on each other, unless `reads_past` says so: then they are answered one after the other.
+    """
 
     query_dim: int  # what a learned baseline is sized by; nothing else asks for it
+    reads_past: bool = False
 
     @abstractmethod
     def prepare(

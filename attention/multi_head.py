@@ -44,6 +44,7 @@ class MultiHead(Attention):
         nn.init.zeros_(self.output.bias)
         built = [head(attention, size, heads) for _ in range(heads)]
         self.inner = nn.ModuleList(built)
+        self.reads_past = any(one.reads_past for one in built)
         # Heads without values of their own are all the same: one answers for all, with the heads in the batch.
         self.alike = not self.inner.state_dict()
         self.plain = is_plain(built[0])

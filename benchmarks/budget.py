@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from attnbench.tasks.schedule import Schedule, Shape
+
 Match = Literal["none", "parameters", "flops"]
 
 
@@ -10,6 +12,8 @@ Match = Literal["none", "parameters", "flops"]
 class Budget:
     """Epochs, examples a batch, learning rate, the width of states and embeddings, dropout, the gradient's largest norm.
 
+    `schedule` and `warmup` say how the learning rate goes (`tasks.schedule`). `patience` ends training after so many epochs
+    without a better primary measure on validation examples; None goes through all epochs.
     `match` says what of the model is to be as large as with the attention preset `reference`; see `matching`.
     """
 
@@ -19,6 +23,9 @@ class Budget:
     width: int
     dropout: float
     gradient_clip: float
+    schedule: Shape = "constant"
+    warmup: float = 0.0
+    patience: int | None = None
     match: Match = "none"
     reference: str = "additive_soft"
 
@@ -33,5 +40,8 @@ class Budget:
                 raise ValueError(f"{name}={value}: must be a number above 0")
         if not isinstance(self.dropout, int | float) or not 0 <= self.dropout < 1:
             raise ValueError(f"dropout={self.dropout}: must be a number from 0 to below 1")
+        Schedule(self.schedule, self.warmup)  # refuses what it cannot be
+        if self.patience is not None and (type(self.patience) is not int or self.patience < 1):
+            raise ValueError(f"patience={self.patience}: must be a whole number of epochs, 1 or more, or null")
         if self.match not in get_args(Match):
             raise ValueError(f"match={self.match}: must be one of {', '.join(get_args(Match))}")

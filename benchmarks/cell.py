@@ -19,7 +19,7 @@ from attnbench.tasks.source import Source
 
 DECIDING = ("task", "attention", "estimator", "optimizer", "budget", "seed")
 ALSO = ("trainer", "logger", "data_dir", "out", "retry_failed")
-PLACES = ("data_dir", "out")  # where things lie on this machine: they decide nothing and enter no record
+PLACES = ("data_dir", "cache_dir", "out")  # where things lie on this machine: they decide nothing and enter no record
 MATCHING = "attnbench.benchmarks.matching.match"
 
 

@@ -15,6 +15,10 @@ USAGE = """attnbench: attention mechanisms compared fairly
                                      records to report.html, report.md and report.csv
   attnbench speed [attention=NAME,...] [--grow SIZE=N,N,...]
                                      time and memory of mechanisms alone; --help tells more
+  attnbench score KIND --predictions FILE --references FILE [--out FILE]
+                                     prediction files from anywhere; KIND: captioning; KIND --help tells more
+  attnbench show RUN (--example N | --image FILE) [--out FILE]
+                                     what a run's model says, and where it looked; --help tells more
   attnbench list [GROUP]             what there is to choose from
   attnbench doctor [--data-dir DIR]  what this machine has
 
@@ -24,16 +28,20 @@ Add --traceback to any of them for the whole story of an error."""
 def run(arguments: list[str]) -> None:
     """Hands the arguments to Hydra."""
     import hydra
+    from rich.console import Console
 
     from attnbench.benchmarks.launcher import told
     from attnbench.benchmarks.plugins import register
+    from attnbench.benchmarks.progress import Board
     from attnbench.benchmarks.run import run_cell
 
     failures: list[Exception] = []
 
     def cell(config: Any) -> None:
+        board = Board(Console(), 1)
         try:
-            record = run_cell(config)
+            with board.live():
+                record = run_cell(config, progress=board)
         except Exception as error:
             failures.append(error)
         else:
@@ -80,6 +88,20 @@ def speed(arguments: list[str]) -> None:
     measured(arguments)
 
 
+def score(arguments: list[str]) -> None:
+    """Scores prediction files."""
+    from attnbench.benchmarks.score import score as scored
+
+    scored(arguments)
+
+
+def show(arguments: list[str]) -> None:
+    """Draws where a run's model looked."""
+    from attnbench.benchmarks.show import show as shown
+
+    shown(arguments)
+
+
 def list_choices(arguments: list[str]) -> None:
     """Prints what there is to choose from."""
     from attnbench.benchmarks.errors import InputError, did_you_mean
@@ -105,7 +127,15 @@ def doctor(arguments: list[str]) -> None:
         print(f"{what:<28} {finding}")
 
 
-COMMANDS = {"run": run, "compare": compare, "speed": speed, "list": list_choices, "doctor": doctor}
+COMMANDS = {
+    "run": run,
+    "compare": compare,
+    "speed": speed,
+    "score": score,
+    "show": show,
+    "list": list_choices,
+    "doctor": doctor,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

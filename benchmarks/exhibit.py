@@ -5,12 +5,14 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import torch
-from jaxtyping import Float
-from PIL import Image
-from torch import Tensor
+import PIL.Image
 
 from attnbench.tasks.base import Prediction
+
+SMALL = 128  # pixels: the longest side of an image that may be kept without loss
+LOSSLESS = 16 * 2**10  # bytes that it may then have
+LARGEST = 256  # pixels: the longest side that is kept of any other
+QUALITY = 85  # of JPEG
 
 
 @dataclass(frozen=True)
@@ -58,15 +60,24 @@ def exhibit(prediction: Prediction, row: int, *, index: int) -> Exhibit:
         memory=memory,
         weights=[[round(weight, 4) for weight in query] for query in weights.tolist()],
         gold=gold,
-        image=None if prediction.images is None else data_url(prediction.images[row]),
+        image=None if prediction.images is None else data_url(prediction.images[row].open()),
         grid=prediction.grid,
         about=prediction.about[row] if prediction.about else None,
     )
 
 
-def data_url(image: Float[Tensor, "3 height width"]) -> str:
-    """The image as PNG inside a data URL."""
-    pixels = (image.detach().float().clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+def data_url(image: PIL.Image.Image) -> str:
+    """The image inside a data URL: a small one as it is, as PNG, and any other as JPEG, at most LARGEST pixels each side."""
+    kind, content = "png", encoded(image, "PNG") if max(image.size) <= SMALL else b""
+    if not 0 < len(content) <= LOSSLESS:
+        reduced = image.copy()
+        reduced.thumbnail((LARGEST, LARGEST))
+        kind, content = "jpeg", encoded(reduced, "JPEG", quality=QUALITY)
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def encoded(image: PIL.Image.Image, form: str, **options: int) -> bytes:
+    """The image as a file's bytes."""
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    image.save(buffer, format=form, **options)
+    return buffer.getvalue()

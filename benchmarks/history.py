@@ -9,12 +9,16 @@ import pytorch_lightning as pl
 import torch
 
 from attnbench.benchmarks.progress import Progressing
+from attnbench.tasks.lit import LitTask
 
 TRAINING_SHARE = 0.95  # of a cell's time; the rest is building and testing
 
 
 class History(pl.Callback):
-    """One value an epoch of everything that is logged; seconds of training; seconds of every optimizer step."""
+    """One value an epoch of everything that is logged; seconds of training; seconds of every optimizer step.
+
+    Words a second count what training asked for, over steps and the loading between them, without validation.
+    """
 
     def __init__(self, progress: Progressing, epochs: int) -> None:
         self.progress = progress
@@ -24,11 +28,18 @@ class History(pl.Callback):
         self.seconds = 0.0
         self.resumed = time.perf_counter()
         self.step_started = 0.0
+        self.symbols = 0
+        self.working = 0.0  # seconds of steps and of loading
+        self.stepped = 0.0  # when the last step ended, or the epoch began
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The clock runs from here; what an interrupted run has done took no time in this one."""
         self.progress.skip(TRAINING_SHARE * trainer.current_epoch / self.epochs)
         self.resumed = time.perf_counter()
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Loading begins."""
+        self.stepped = self.now(pl_module)
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
@@ -40,7 +51,11 @@ class History(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """A step ends."""
-        self.steps.append(self.now(pl_module) - self.step_started)
+        ended = self.now(pl_module)
+        self.steps.append(ended - self.step_started)
+        self.working += ended - self.stepped
+        self.stepped = ended
+        self.symbols += pl_module.symbols if isinstance(pl_module, LitTask) else 0
         batches = float(trainer.num_training_batches)
         epochs = trainer.current_epoch + (batch_idx + 1) / batches
         doing = f"epoch {trainer.current_epoch + 1} of {self.epochs}, step {batch_idx + 1} of {batches:.0f}"
@@ -65,12 +80,20 @@ class History(pl.Callback):
         """Median seconds of a step, None where none was taken."""
         return median(self.steps) if self.steps else None
 
+    @property
+    def symbols_per_second(self) -> float | None:
+        """Symbols (words and sentence ends) that this device's training went through a second."""
+        return self.symbols / self.working if self.working else None
+
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
-        return {"curves": dict(self.curves), "steps": self.steps, "seconds": self.seconds}
+        kept = {"curves": dict(self.curves), "steps": self.steps, "seconds": self.seconds}
+        return {**kept, "symbols": self.symbols, "working": self.working}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on from a checkpoint."""
         self.curves = defaultdict(list, state_dict["curves"])
         self.steps = list(state_dict["steps"])
         self.seconds = state_dict["seconds"]
+        self.symbols = state_dict["symbols"]
+        self.working = state_dict["working"]

@@ -22,6 +22,9 @@ class Progressing(Protocol):
     def skip(self, share: float) -> None:
         """The share of the cell that an interrupted run had done before."""
 
+    def tell(self, line: str) -> None:
+        """What is worth a line that stays, once a sweep."""
+
 
 class Silent:
     """Tells nobody."""
@@ -30,6 +33,9 @@ class Silent:
         """Does nothing."""
 
     def skip(self, share: float) -> None:
+        """Does nothing."""
+
+    def tell(self, line: str) -> None:
         """Does nothing."""
 
 
@@ -54,6 +60,7 @@ class Board:
         self.started = time.monotonic()
         self.name = ""
         self.told = self.started
+        self.lines: set[str] = set()
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -63,6 +70,10 @@ class Board:
         self.bars = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
         self.sweep: TaskID = self.bars.add_task("cells", total=total, note="")
         self.cell: TaskID = self.bars.add_task("", total=1.0, note="")
+
+    def __reduce__(self) -> tuple[type[Silent], tuple[()]]:
+        """Another process has nowhere to draw."""
+        return Silent, ()
 
     @contextmanager
     def live(self) -> Iterator[None]:
@@ -87,14 +98,24 @@ class Board:
             else "time left unknown"
         )
         self.bars.update(self.cell, completed=share, note=escape(doing))
-        self.bars.update(self.sweep, completed=done, description=f"cell {self.done + 1} of {self.total}", note=left)
+        self.bars.update(self.sweep, completed=done, description=self.where(), note=left)
         if not self.console.is_terminal and (share == 0.0 or now - self.told >= INTERVAL):
             self.told = now
-            self.say(f"cell {self.done + 1} of {self.total}: {self.name}: {doing}, {share:.0%}, {left}")
+            self.say(": ".join(part for part in (self.where(), self.name, f"{doing}, {share:.0%}, {left}") if part))
+
+    def where(self) -> str:
+        """Which cell of how many, where there are several."""
+        return f"cell {self.done + 1} of {self.total}" if self.total > 1 else ""
 
     def skip(self, share: float) -> None:
         """The present cell goes on from an interrupted run."""
         self.skipped += share
+
+    def tell(self, line: str) -> None:
+        """A line that stays, unless it was told before."""
+        if line not in self.lines:
+            self.lines.add(line)
+            self.say(line)
 
     def finish(self, outcome: str) -> None:
         """The present cell has ended."""

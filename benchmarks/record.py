@@ -42,6 +42,7 @@ class Record:
     curves: Mapping[str, list[float | None]] = field(default_factory=dict)  # one value an epoch
     matching: Mapping[str, Any] | None = None  # where the budget was matched: by what, to what, sizes, residual
     alarms: Sequence[str] = ()  # what is wrong with where it looks, if attention has collapsed
+    findings: Mapping[str, Any] = field(default_factory=dict)  # what checks of the data found odd, by kind
     error: str | None = None
     format: int = FORMAT
 

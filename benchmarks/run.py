@@ -19,6 +19,7 @@ from attnbench.benchmarks.progress import Progressing, Silent
 from attnbench.benchmarks.provenance import provenance
 from attnbench.benchmarks.record import Record, write_json, write_record
 from attnbench.benchmarks.training import Built, build, fit, quiet, trainer
+from attnbench.tasks.source import finding_line
 
 EXHIBITS = 8
 
@@ -70,6 +71,8 @@ def train_and_test(cell: Cell, progress: Progressing) -> Record:
     """The record of a finished run, its files beside it."""
     started = time.perf_counter()
     built = build(cell)
+    for kind, finding in built.task.data.source.findings().items():
+        progress.tell(f"{cell.data}: {finding_line(kind, finding)}")
     flops = cost.flops(built.attention, built.task)
     memory = cost.PeakMemory(gpu=cell.machine.gpu)  # from here: counting, in plain form, may need more than training
     failed = True
@@ -83,6 +86,7 @@ def train_and_test(cell: Cell, progress: Progressing) -> Record:
             "attention_parameters": cost.attention_parameters(built.lit.model),
             "flops_per_example": flops,
             "step_seconds": history.step_seconds,
+            "symbols_per_second": history.symbols_per_second,
             "seconds": history.seconds + time.perf_counter() - testing,
             "peak_memory_bytes": memory.read(),
         }
@@ -114,6 +118,7 @@ def finished(cell: Cell, built: Built, history: History, spent: Mapping[str, int
         signatures=dict(task.signatures()),
         curves=dict(history.curves),
         cost=spent,
+        findings=task.data.source.findings(),
         matching=None if built.matching is None else asdict(built.matching),
     )
 

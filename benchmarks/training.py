@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
-from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import Logger
 
 from attnbench.benchmarks.cell import Cell
@@ -24,6 +24,7 @@ from attnbench.benchmarks.sink import Sink
 from attnbench.tasks.base import Task
 from attnbench.tasks.initialization import apart
 from attnbench.tasks.lit import LitTask
+from attnbench.tasks.schedule import Schedule
 
 PROBE = 4 * math.lcm(*range(1, 17))  # divisible by every number up to 16, and by 32 and 64
 CHATTY = ("pytorch_lightning", "pytorch_lightning.utilities.rank_zero", "lightning.fabric", "sacrebleu")
@@ -67,7 +68,8 @@ def build(cell: Cell) -> Built:
         attention(PROBE, PROBE)
     chosen, matching = mechanism(cell, task)
     model = task.model(apart(instantiate(chosen)))
-    lit = LitTask(task, model, instantiate(config.optimizer), estimator, seed=config.seed)
+    schedule = Schedule(config.budget.schedule, config.budget.warmup)
+    lit = LitTask(task, model, instantiate(config.optimizer), estimator, seed=config.seed, schedule=schedule)
     return Built(chosen, matching, task, lit, sink)
 
 
@@ -111,7 +113,11 @@ def fit(cell: Cell, built: Built, logger: Logger | None, progress: Progressing) 
         cell, "last", None, built.task.better
     )  # every epoch's; Lightning's save_last skips those not best
     path = cell.folder / "last.ckpt"
-    training = trainer(cell, logger=logger, callbacks=[history, best, last], devices=cell.machine.devices)
+    callbacks: list[pl.Callback] = [history, best, last]
+    if cell.config.budget.patience is not None:
+        monitor, mode = f"val/{built.task.primary}", best.mode
+        callbacks.append(EarlyStopping(monitor, patience=cell.config.budget.patience, mode=mode))
+    training = trainer(cell, logger=logger, callbacks=callbacks, devices=cell.machine.devices)
     training.fit(
         built.lit, datamodule=built.task.data, ckpt_path=str(path) if readable(path) else None, weights_only=True
     )

@@ -2,8 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, NamedTuple
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, runtime_checkable
 
+import PIL.Image
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
@@ -22,6 +24,14 @@ class Output(NamedTuple):
     steps: Float[Tensor, "batch query"] | None = None  # the nll of the symbol that follows each query, where one does
 
 
+@runtime_checkable
+class Decodable(Protocol):
+    """An image that is decoded only where somebody looks at it."""
+
+    def open(self) -> PIL.Image.Image:
+        """The image in RGB."""
+
+
 class Prediction(NamedTuple):
     """One free-running pass, with what it takes to measure and to draw it.
 
@@ -35,13 +45,26 @@ class Prediction(NamedTuple):
     queries: Sequence[Sequence[str]]
     memory: Sequence[Sequence[str]]
     gold: Bool[Tensor, "batch query memory"] | None = None  # where the said words' queries should have looked
-    images: Float[Tensor, "batch 3 height width"] | None = None  # in [0, 1]
+    images: Sequence[Decodable] | None = None
     grid: tuple[int, int] | None = None
     about: Sequence[str] = ()  # what else the task's measures need to know of each example
 
 
 class Model(nn.Module, ABC):
-    """A network complete but for its attention, which it is given as a factory."""
+    """A network complete but for its attention, which it is given as a factory.
+
+    Its checkpoint holds `kept` beside its values: what its task read from the data in order to build it, as JSON has it.
+    """
+
+    kept: Mapping[str, Any] = MappingProxyType({})
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """What was kept."""
+        return dict(self.kept)
+
+    def set_extra_state(self, state: Mapping[str, Any]) -> None:
+        """Takes what a checkpoint kept."""
+        self.kept = dict(state)
 
     @abstractmethod
     def forward(self, batch: Any) -> Output:
@@ -63,6 +86,9 @@ class Task(ABC):
     @abstractmethod
     def model(self, attention: AttentionFactory) -> Model:
         """A fresh model around the given attention; reads the data if it has not been read."""
+
+    def recall(self, kept: Mapping[str, Any]) -> None:  # noqa: B027
+        """Takes what a model's checkpoint kept, so that building the model again need not read the data; or ignores it."""
 
     @abstractmethod
     def measure(self, predictions: Sequence[Prediction]) -> Mapping[str, float]:

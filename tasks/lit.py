@@ -6,16 +6,20 @@ from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
 
 from attnbench.attention.quality import attending
 from attnbench.tasks.attention_quality import AttentionQuality
 from attnbench.tasks.base import Model, Output, Prediction, Task
 from attnbench.tasks.estimators import Estimator
 from attnbench.tasks.gradient_noise import gradient_noise
+from attnbench.tasks.schedule import Schedule
 
 Parameters = Iterable[nn.Parameter]
+CONSTANT = Schedule()
 EPOCHS_PER_SEED = 1_000_003  # more epochs than any run has, so that no two (seed, epoch) share a state
 
 
@@ -58,6 +62,7 @@ class LitTask(pl.LightningModule):
         estimator: Estimator,
         *,
         seed: int,
+        schedule: Schedule = CONSTANT,
     ) -> None:
         super().__init__()
         self.task = task
@@ -66,12 +71,19 @@ class LitTask(pl.LightningModule):
         self.estimator = estimator
         self.estimator.meet(model)
         self.seed = seed
+        self.schedule = schedule
+        self.symbols = 0  # that the last training step asked for
         self.judged = Judged()
         self.measures: Mapping[str, float] = {}
 
-    def configure_optimizers(self) -> Optimizer:
-        """The optimizer over all parameters."""
-        return self.optimizer(self.parameters())
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """The optimizer over all parameters that learn, its learning rate changed step by step where the schedule changes it."""
+        optimizer = self.optimizer(parameter for parameter in self.parameters() if parameter.requires_grad)
+        if self.schedule == CONSTANT:
+            return optimizer
+        steps = max(1.0, float(self.trainer.estimated_stepping_batches))
+        rate = LambdaLR(optimizer, lambda step: self.schedule((step + 1) / (steps + 1)))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rate, "interval": "step"}}
 
     def on_train_epoch_start(self) -> None:
         """Sets the random state from the seed and the epoch."""
@@ -80,7 +92,7 @@ class LitTask(pl.LightningModule):
     def training_step(self, batch: Any) -> Tensor:
         """The estimator's loss."""
         loss, output = self.estimator(self.model, batch, self.progress())
-        symbols = int(output.symbols.sum())
+        symbols = self.symbols = int(output.symbols.sum())
         told = {"train/loss": loss.detach(), "train/nll": output.nll.detach().sum() / symbols}
         told |= {f"train/attention/{name}": value for name, value in chance(output).items()}
         self.log_dict(told, on_step=False, on_epoch=True, batch_size=symbols)

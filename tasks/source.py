@@ -31,6 +31,13 @@ class Source(ABC):
     def checksum(self) -> str:
         """A hash that changes when the examples do. Raises DataError where the data is absent."""
 
+    def findings(self) -> Mapping[str, Mapping[str, Any]]:
+        """What checks of the data found odd in the last `load`, as JSON has it; {} where nothing is checked.
+
+        By kind: {"count", "left out": {split: count}, "kept": {split: count}, "first": [what, ...]}.
+        """
+        return {}
+
 
 class Generated(Source):
     """Examples written by code from a seed: the same seed, sizes and code give the same examples."""
@@ -64,6 +71,17 @@ class Generated(Source):
         """Hash of the generator's code, seed and sizes."""
         code = inspect.getsource(sys.modules[type(self).__module__])
         return hashlib.sha256(json.dumps([code, self.seed, self.sizes], sort_keys=True).encode()).hexdigest()
+
+
+def finding_line(kind: str, finding: Mapping[str, Any]) -> str:
+    """A finding in a line: `image damaged: 3 (left out: train 3): a.jpg (no image), b.jpg (...), ...`."""
+    outcomes = "; ".join(
+        f"{outcome}: " + ", ".join(f"{split} {count}" for split, count in finding[outcome].items())
+        for outcome in ("left out", "kept")
+        if outcome in finding
+    )
+    more = ", ..." if finding["count"] > len(finding["first"]) else ""
+    return f"{kind}: {finding['count']} ({outcomes}): {', '.join(finding['first'])}{more}"
 
 
 def found(data_dir: str | None, *parts: str) -> Path:

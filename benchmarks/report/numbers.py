@@ -9,7 +9,15 @@ from attnbench.benchmarks.comparison import Summary
 DASH = "–"
 LABELS = {
     "bleu": "BLEU",
+    "bleu1": "BLEU-1",
+    "bleu2": "BLEU-2",
+    "bleu3": "BLEU-3",
     "bleu4": "BLEU-4",
+    "sacrebleu": "BLEU (sacrebleu)",
+    "rouge_l": "ROUGE-L",
+    "cider_unclipped": "CIDEr, unclipped",
+    "meteor": "METEOR",
+    "spice": "SPICE",
     "chrf": "chrF",
     "cider": "CIDEr",
     "nll": "NLL (nats)",
@@ -21,12 +29,21 @@ LABELS = {
     "flops_per_example": "FLOPs/example",
     "seconds": "Time (s)",
     "step_seconds": "Step (ms)",
+    "symbols_per_second": "Words/s",
     "peak_memory_bytes": "Peak memory (MiB)",
 }
 DECIMALS = {"bleu": 1, "chrf": 1, "nll": 3, "perplexity": 2, "cider": 3}
 LOWER_IS_BETTER = ("nll", "perplexity", "alignment_error_rate")
-COSTS = ("parameters", "attention_parameters", "flops_per_example", "seconds", "step_seconds", "peak_memory_bytes")
-AMOUNTS = ("parameters", "attention_parameters", "flops_per_example")
+COSTS = (
+    "parameters",
+    "attention_parameters",
+    "flops_per_example",
+    "seconds",
+    "step_seconds",
+    "symbols_per_second",
+    "peak_memory_bytes",
+)
+AMOUNTS = ("parameters", "attention_parameters", "flops_per_example", "symbols_per_second")
 PERCENT = 1.5  # above it, a measure is not a share of 1
 MIB = 2**20
 

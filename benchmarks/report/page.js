@@ -22,16 +22,22 @@ function shared(example) {
   return make("div", { className: "shared" }, ...parts, truth);
 }
 
-function key({ kind, panels }) {
-  const steps = [0, 0.01, 0.1, 0.25, 0.5, 1].map((weight) => {
-    const step = make("i", { textContent: String(weight) });
-    heat(step, weight);
-    if (kind === "picture") { step.classList.remove("heat", "strong"); step.classList.toggle("dim", strength(weight) < 0.25); }
+function ramp(picture) {
+  const shown = picture ? [0, 0.25, 0.5, 0.75, 1] : [0, 0.01, 0.1, 0.25, 0.5, 1];
+  const steps = shown.map((share) => {
+    const step = make("i", { textContent: String(share) });
+    if (!picture) heat(step, share);
+    else { step.style.setProperty("--s", String(share)); step.classList.toggle("dim", share < 0.5); }
     return step;
   });
-  const ramp = make("span", { className: kind === "picture" ? "ramp veil" : "ramp" }, ...steps);
+  return make("span", { className: picture ? "ramp veil" : "ramp" }, ...steps);
+}
+
+function key({ kind, panels }) {
   const gold = make("span", {}, make("span", { className: "box" }), kind === "text" ? "underlined: gold, where the evidence is" : "outlined: gold, where it should look");
-  const scale = make("span", {}, "weight", ramp, "the same scale for all mechanisms, even in √weight");
+  const scale = kind === "picture"
+    ? make("span", {}, "weight", ramp(true), "as a share of the word's largest, which stands below the map; smoothed")
+    : make("span", {}, "weight", ramp(false), "the same scale for all mechanisms, even in √weight");
   const known = panels.some((panel) => (panel.gold ?? []).some((places) => places.length > 0));
   return make("div", { className: "key" }, scale, ...(known ? [gold] : []));
 }

@@ -27,6 +27,7 @@ def facts(table: Table) -> dict[str, str]:
     found["Data"] = values(
         [f"{run.record.data}, checksum {run.record.provenance.get('data_checksum')}" for run in runs]
     )
+    found["Found in the data"] = values([checks(run.record.findings) for run in runs])
     found["Model"] = table.model
     found |= {text: values([run.record.provenance.get(key) for run in runs]) for key, text in FACTS.items()}
     found["Versions"] = values([pairs(run.record.provenance.get("versions") or {}) for run in runs])
@@ -40,6 +41,11 @@ def matched(matching: Mapping[str, Any] | None) -> str | None:
         if matching is None
         else f"{matching['by']}, to the {round(matching['target']):,} of {matching['reference']}"
     )
+
+
+def checks(findings: Mapping[str, Any]) -> str:
+    """How often checks of the data found what."""
+    return ", ".join(f"{kind} {finding['count']}" for kind, finding in findings.items())
 
 
 def pairs(named: object) -> str:

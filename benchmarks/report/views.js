@@ -4,7 +4,10 @@
 const strength = (weight) => Math.sqrt(Math.min(1, Math.max(0, weight ?? 0))); // small weights stay visible
 const percent = (weight) => (weight === null || weight === undefined ? "–" : `${(100 * weight).toFixed(weight < 0.1 ? 1 : 0)} %`);
 const STRONG = 0.62; // from here on, text on the heat is drawn in the page's colour
-const VEIL = 0.8;
+const VEIL = 0.82; // how dark a picture is where nobody looked
+const GLOW = 0.3; // how far it is brought to white where the word looked most
+const SIGMA = 0.6; // of the Gaussian that smooths a map over a picture, in cells
+const [LARGE, SMALL] = [160, 64]; // pixels of a map's longer side: the picture's, a tile's
 
 function make(tag, properties = {}, ...children) {
   const node = Object.assign(document.createElement(tag), properties);
@@ -44,12 +47,10 @@ function summary(panel, query) {
   return `${word}largest weight ${percent(strongest(panel, query))}${onGold(panel, query)}`;
 }
 
-function strip(panel, chosen) {
+function strip(panel, chosen, tile = () => []) {
   const buttons = panel.queries.map((word, position) => {
-    const button = make("button", { type: "button", textContent: word, tabIndex: position ? -1 : 0 });
-    button.addEventListener("mouseenter", () => chosen.choose(position));
-    button.addEventListener("click", () => chosen.choose(position));
-    button.addEventListener("focus", () => chosen.choose(position));
+    const button = make("button", { type: "button", title: word, tabIndex: position ? -1 : 0 }, ...tile(position), make("span", { textContent: word }));
+    for (const event of ["mouseenter", "click", "focus"]) button.addEventListener(event, () => chosen.choose(position));
     return button;
   });
   const row = make("div", { className: "strip" }, ...buttons);
@@ -68,13 +69,37 @@ function strip(panel, chosen) {
   return row;
 }
 
-function veil(canvas, weights, [rows, columns]) {
-  Object.assign(canvas, { width: columns, height: rows });
+// How much of each cell's weight shows at each pixel: a Gaussian around the cell's middle, whose sum over cells is 1.
+function spread(pixels, cells) {
+  return Array.from({ length: pixels }, (_, pixel) => {
+    const at = (pixel + 0.5) * cells / pixels - 0.5;
+    const nearest = Math.min(cells - 1, Math.max(0, Math.round(at)));
+    const near = Array.from({ length: cells }, (_, cell) => Math.exp(((at - nearest) ** 2 - (at - cell) ** 2) / (2 * SIGMA ** 2)));
+    const sum = near.reduce((total, value) => total + value, 0);
+    return near.map((value) => value / sum);
+  });
+}
+
+// Weights of a grid's cells as a smooth map, row by row, whose largest value is 1.
+function smooth(weights, [rows, columns], [width, height]) {
+  const [across, down] = [spread(width, columns), spread(height, rows)];
+  const wide = Array.from({ length: rows }, (_, row) => across.map((shares) => shares.reduce((sum, share, column) => sum + share * (weights[row * columns + column] ?? 0), 0)));
+  const map = down.flatMap((shares) => across.map((_, x) => shares.reduce((sum, share, row) => sum + share * wide[row][x], 0)));
+  const most = map.reduce((largest, value) => Math.max(largest, value), 0);
+  return most > 0 ? map.map((value) => value / most) : map;
+}
+
+function veil(canvas, weights, [rows, columns], longest) {
+  const scale = longest / Math.max(rows, columns);
+  const [width, height] = [columns, rows].map((cells) => Math.max(1, Math.round(cells * scale)));
+  Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d");
-  const pixels = context.createImageData(columns, rows);
-  for (let place = 0; place < rows * columns; place += 1) {
-    pixels.data.set([8, 12, 18, 255 * VEIL * (1 - strength(weights[place]))], 4 * place);
-  }
+  const pixels = context.createImageData(width, height);
+  smooth(weights, [rows, columns], [width, height]).forEach((seen, place) => {
+    const cover = VEIL * (1 - seen) + GLOW * seen;
+    const light = 255 * GLOW * seen / cover;
+    pixels.data.set([light, light, light, 255 * cover], 4 * place);
+  });
   context.putImageData(pixels, 0, 0);
 }
 
@@ -101,13 +126,18 @@ function pictureView(panel, example, chosen) {
   const [shade, layer] = [make("canvas"), make("div", { className: "gold-grid" })];
   const readout = make("p", { className: "readout" });
   const frame = make("div", { className: "canvas" }, image(example.image, panel.said), shade, layer);
+  const tile = (position) => {
+    const map = make("canvas");
+    veil(map, panel.weights[position] ?? [], example.grid, SMALL);
+    return [make("span", { className: "canvas" }, image(example.image, ""), map)];
+  };
   chosen.follow((position) => {
     const known = position in panel.weights;
-    veil(shade, known ? panel.weights[position] : [], example.grid);
+    veil(shade, known ? panel.weights[position] : [], example.grid, LARGE);
     goldCells(layer, (known && panel.gold && panel.gold[position]) || [], example.grid);
     readout.textContent = summary(panel, position);
   });
-  return [frame, strip(panel, chosen), readout];
+  return [frame, readout, strip(panel, chosen, tile)];
 }
 
 function textView(panel, _example, chosen) {

@@ -1,9 +1,11 @@
 """Captioning's examples: in training each caption with its image, otherwise each image with all its captions."""
 
+from collections.abc import Iterator, Mapping
 from functools import cached_property
+from typing import Any
 
 import numpy as np
-from datasets import Dataset, DatasetDict
+from datasets import Dataset, DatasetDict, Image
 
 from attnbench.tasks.examples import Columns, Examples
 
@@ -14,8 +16,23 @@ class CaptionExamples(Examples):
     @cached_property
     def splits(self) -> DatasetDict:
         """The source's splits, read once, with training images under each of their captions."""
-        splits = self.source.load()
-        return DatasetDict({**splits, "train": one_caption_a_row(splits["train"])})
+        return DatasetDict({**self.whole, "train": one_caption_a_row(self.whole["train"])})
+
+    @cached_property
+    def whole(self) -> DatasetDict:
+        """The source's splits as they are, a row for each image, which is not decoded."""
+        return self.source.load().cast_column("image", Image(decode=False))
+
+    @property
+    def marked(self) -> tuple[int, int] | None:
+        """Rows and columns of the grid whose cells the source's gold names, if it has gold; no other grid can be held to it."""
+        return getattr(self.source, "grid", None)
+
+    def images(self) -> Iterator[Mapping[str, Any]]:
+        """Every image of every split with its checksum, if the source knows it."""
+        for split in self.whole.values():
+            columns = [name for name in ("image", "checksum") if name in split.column_names]
+            yield from split.select_columns(columns)
 
 
 def one_caption_a_row(images: Dataset) -> Dataset:

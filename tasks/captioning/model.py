@@ -1,92 +1,156 @@
-"""Show, Attend and Tell: a caption written word by word, looking at a part of the image before each."""
+"""Captions written word by word, looking at an image: what their models share, and Show, Attend and Tell."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
-from attnbench.attention import AttentionFactory, Memory
+from attnbench.attention import AttentionFactory
 from attnbench.tasks.base import Model, Output, Prediction
-from attnbench.tasks.captioning.encoder import GridEncoder, grid
+from attnbench.tasks.captioning.annotations import Annotations
+from attnbench.tasks.captioning.encoder import Encoder
 from attnbench.tasks.captioning.facts import Facts, said_gold
-from attnbench.tasks.sequence.decoder import RecurrentDecoder
+from attnbench.tasks.captioning.picture import Picture
+from attnbench.tasks.sequence.decoder import Decoder
+from attnbench.tasks.sequence.recurrent import RecurrentDecoder
 from attnbench.tasks.sequence.search import Search
 from attnbench.tasks.sequence.text import Vocabulary
 
+Total = Literal["one", "steps_over_places"]
+
 
 class Captioned(NamedTuple):
-    """A batch of images in [0, 1], each with its first caption from the start symbol to the end symbol, and all its captions."""
+    """A batch of images, each with its first caption from the start symbol to the end symbol, and all its captions.
 
-    images: Float[Tensor, "batch 3 height width"]
+    An encoder's grids, where they are kept, stand for the images as it wants them, in [0, 1].
+    """
+
+    images: Float[Tensor, "batch 3 height width"] | None
+    grids: Float[Tensor, "batch cell encoded"] | None
+    grid: tuple[int, int]  # rows and columns of the annotations
     target: Int[Tensor, "batch length"]
     gold: Bool[Tensor, "batch query cell"] | None
     captions: list[list[str]]
     facts: list[str] | None
+    pictures: list[Picture]
 
 
-class ShowAttendTell(Model):
-    """CNN encoder and an LSTM decoder that starts from the mean annotation. Xu et al. 2015, §3.1.
+@dataclass(frozen=True, kw_only=True)
+class DoublyStochastic:
+    """λ Σ_i (τ - Σ_t α_ti)², the mean over a model's places of attention, added to each caption's loss. Xu et al. 2015, eq. 14.
 
-    Keys and values are the annotations, of size hidden_dim as the decoder's state, so that plain dot needs no projection.
-    The encoder is small and trained with the rest (the paper's is a VGG net that stays as it was); the gate β and the doubly
-    stochastic penalty of §4.2.1 are left out.
+    λ is `weight`. τ is 1 (`one`), or T/L (`steps_over_places`), what each of L cells gets if T steps look everywhere alike.
+    Steps behind a caption's end do not count.
+    """
+
+    weight: float
+    total: Total
+
+    def __post_init__(self) -> None:
+        if not self.weight >= 0:
+            raise ValueError(f"doubly_stochastic={self.weight}: must be a weight of at least 0, which is none")
+        if self.total not in get_args(Total):
+            raise ValueError(f"doubly_stochastic_total={self.total}: must be one of {', '.join(get_args(Total))}")
+
+    def __call__(self, output: Output) -> Float[Tensor, " batch"]:
+        """What each caption's loss is raised by."""
+        places = [imbalance(place.weights, output.symbols, self.total) for place in output.alignments]
+        return self.weight * torch.stack(places).mean(dim=0)
+
+
+class Captioner(Model):
+    """A decoder over an encoder's annotations, which are its keys and values."""
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        annotations: Annotations,
+        decoder: Decoder[Any, Any],
+        search: Search,
+        penalty: DoublyStochastic,
+    ) -> None:
+        super().__init__()
+        self.vocabulary, self.search, self.penalty = vocabulary, search, penalty
+        self.annotations = annotations
+        self.decoder = decoder
+
+    def encode(self, batch: Captioned) -> tuple[Float[Tensor, "batch annotation"], Any]:
+        """The mean annotation and the decoder's memory, cells row by row."""
+        annotations = self.annotations(batch.images, batch.grids)
+        mask = torch.ones(annotations.shape[0], 1, annotations.shape[1], dtype=torch.bool, device=annotations.device)
+        return annotations.mean(dim=1), self.decoder.prepare(annotations, mask)
+
+    def forward(self, batch: Captioned) -> Output:
+        """Teacher-forced on each image's first caption."""
+        output: Output = self.decoder(batch.target, *self.encode(batch), batch.gold)
+        return output._replace(penalty=self.penalty(output)) if self.penalty.weight else output
+
+    @torch.no_grad()
+    def predict(self, batch: Captioned) -> Prediction:
+        """What the search finds."""
+        said = self.search(self.decoder, *self.encode(batch))
+        words = said.sentences(self.vocabulary)
+        facts = None if batch.facts is None else [Facts.from_json(about) for about in batch.facts]
+        return Prediction(
+            said=[" ".join(row) for row in words],
+            truth=batch.captions,
+            alignments=said.alignments,
+            queries=said.queries(self.vocabulary),
+            memory=(),
+            gold=None if facts is None or batch.gold is None else said_gold(words, facts, said.alignments[0].weights),
+            images=batch.pictures,
+            grid=batch.grid,
+            about=batch.facts or (),
+        )
+
+
+class ShowAttendTell(Captioner):
+    """An LSTM decoder over an encoder's annotations, which starts from their mean. Xu et al. 2015, §3.1.
+
+    Annotations are of size `annotation_dim` (see `Annotations`; null: the encoder's own). Plain dot needs it to be hidden_dim,
+    the size of the decoder's state. `gate` is the scalar β of §4.2.1; see `DoublyStochastic` for the penalty of eq. 14.
     """
 
     def __init__(
         self,
         vocabulary: Vocabulary,
+        encoder: Encoder,
         attention: AttentionFactory,
         *,
         embedding_dim: int,
         hidden_dim: int,
         dropout: float,
         limit: int,
+        annotation_dim: int | None = None,
+        standardize: bool = False,
+        gate: bool = False,
+        doubly_stochastic: float = 0.0,
+        doubly_stochastic_total: Total = "one",
         beam: int = 1,
         length_penalty: float = 0.0,
     ) -> None:
-        super().__init__()
-        self.vocabulary = vocabulary
-        self.search = Search(limit=limit, beam=beam, length_penalty=length_penalty)
-        self.encoder = GridEncoder(hidden_dim)
-        self.dropout = nn.Dropout(dropout)
-        self.decoder = RecurrentDecoder(
+        penalty = DoublyStochastic(weight=doubly_stochastic, total=doubly_stochastic_total)
+        search = Search(limit=limit, beam=beam, length_penalty=length_penalty)
+        annotations = Annotations(encoder, dim=annotation_dim, standardize=standardize, dropout=dropout)
+        decoder = RecurrentDecoder(
             len(vocabulary),
             attention,
-            start_dim=hidden_dim,
-            memory_dim=hidden_dim,
+            start_dim=annotations.width,
+            memory_dim=annotations.width,
             embedding_dim=embedding_dim,
             hidden_dim=hidden_dim,
             cell="lstm",
             dropout=dropout,
+            gate=gate,
         )
+        super().__init__(vocabulary, annotations, decoder, search, penalty)
 
-    def encode(self, images: Float[Tensor, "batch 3 height width"]) -> tuple[Float[Tensor, "batch hidden"], Memory]:
-        """The mean annotation and the prepared memory, cells row by row."""
-        annotations = self.dropout(self.encoder(images).flatten(2).transpose(1, 2))
-        mask = torch.ones(annotations.shape[0], 1, annotations.shape[1], dtype=torch.bool, device=images.device)
-        return annotations.mean(dim=1), self.decoder.attention.prepare(annotations, annotations, mask)
 
-    def forward(self, batch: Captioned) -> Output:
-        """Teacher-forced on each image's first caption."""
-        summary, memory = self.encode(batch.images)
-        output: Output = self.decoder(batch.target, summary, memory, batch.gold)
-        return output
-
-    @torch.no_grad()
-    def predict(self, batch: Captioned) -> Prediction:
-        """What the search finds."""
-        said = self.search(self.decoder, *self.encode(batch.images))
-        words = said.sentences(self.vocabulary)
-        facts = None if batch.facts is None else [Facts.from_json(about) for about in batch.facts]
-        return Prediction(
-            said=[" ".join(row) for row in words],
-            truth=batch.captions,
-            alignments=[said.alignment],
-            queries=said.queries(self.vocabulary),
-            memory=(),
-            gold=None if facts is None else said_gold(words, facts, said.alignment.weights),
-            images=batch.images,
-            grid=grid(*batch.images.shape[2:]),
-            about=batch.facts or (),
-        )
+def imbalance(
+    weights: Float[Tensor, "batch query cell"], steps: Int[Tensor, " batch"], total: Total
+) -> Float[Tensor, " batch"]:
+    """Σ_i (τ - Σ_t α_ti)² of each caption; weights of steps that do not count are 0. Xu et al. 2015, eq. 14."""
+    due = steps.unsqueeze(1) / weights.shape[2] if total == "steps_over_places" else 1.0
+    return (due - weights.float().sum(dim=1)).square().sum(dim=1)

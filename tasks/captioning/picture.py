@@ -2,10 +2,12 @@
 
 import hashlib
 import io
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import PIL.Image
 import PIL.ImageOps
 import torch
@@ -52,8 +54,9 @@ class Picture(NamedTuple):
         Raises DataError where it is no image, cut short, or so large that decoding it would be dangerous.
         """
         try:
-            image = PIL.Image.open(io.BytesIO(self.content()))
-            image.load()
+            encoded = PIL.Image.open(io.BytesIO(self.content()))
+            encoded.load()
+            image = eight_bits(encoded)
         except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
             reason = "no image" if isinstance(error, PIL.UnidentifiedImageError) else f"damaged: {error}"
             raise DataError(f"{self.name}: {reason}; give a whole image file, such as a JPEG or PNG") from None
@@ -65,8 +68,22 @@ class Picture(NamedTuple):
 
 
 def upright(image: PIL.Image.Image) -> PIL.Image.Image:
-    """Turned as its camera was held."""
-    return PIL.ImageOps.exif_transpose(image)
+    """Turned as its camera was held; as it lies where what is said of that is damaged."""
+    try:
+        return PIL.ImageOps.exif_transpose(image)
+    except (SyntaxError, ValueError, struct.error):
+        return image
+
+
+def eight_bits(image: PIL.Image.Image) -> PIL.Image.Image:
+    """Grey of 16 bits a pixel as 8; any other image as it is. Raises ValueError where nobody knows which value is white."""
+    if image.mode == "F" or (image.mode == "I" and image.format != "PNG"):
+        raise ValueError("32 bits a pixel")
+    if not image.mode.startswith("I"):
+        return image
+    grey = PIL.Image.fromarray((np.asarray(image) // 257).astype(np.uint8))
+    grey.info["exif"] = image.getexif().tobytes()
+    return grey
 
 
 def rgb(image: PIL.Image.Image) -> PIL.Image.Image:

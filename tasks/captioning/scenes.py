@@ -141,6 +141,7 @@ class Scenes(Generated):
     """Columns: image; captions (words parted by blanks); gold (for each caption, links [word, cell]); facts (JSON)."""
 
     name: ClassVar[str] = "scenes"
+    grid: ClassVar[tuple[int, int]] = (GRID, GRID)  # whose cells gold names
 
     def rows(self, split: str, seed: int) -> Iterator[dict[str, Any]]:
         """Endless scenes."""

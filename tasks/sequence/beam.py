@@ -2,15 +2,15 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from attnbench.attention import Alignment, Memory
-from attnbench.tasks.sequence.decoder import RecurrentDecoder, State
-from attnbench.tasks.sequence.said import Said, Scored
+from attnbench.attention import Alignment
+from attnbench.tasks.sequence.decoder import Decoder, Selectable
+from attnbench.tasks.sequence.said import Said, Scored, joined
 from attnbench.tasks.sequence.text import Vocabulary
 
 
@@ -18,7 +18,7 @@ class Beam(NamedTuple):
     """Unfinished hypotheses, `beam` rows for each example; log_prob is -inf where a row holds none."""
 
     words: Int[Tensor, " rows"]  # the last of each
-    state: State
+    state: Selectable
     log_prob: Float[Tensor, "batch beam"]
 
 
@@ -27,7 +27,7 @@ class Step(NamedTuple):
 
     words: Int[Tensor, " rows"]
     parents: Int[Tensor, " rows"]  # the row before that each continues
-    alignment: Alignment  # where the rows before looked
+    alignments: Sequence[Alignment]  # where the rows before looked, place by place
 
 
 class Finished(NamedTuple):
@@ -48,9 +48,9 @@ class Finished(NamedTuple):
 
 @torch.no_grad()
 def beam_search(
-    decoder: RecurrentDecoder,
+    decoder: Decoder[Any, Any],
     summary: Float[Tensor, "batch start"],
-    memory: Memory,
+    memory: Any,
     *,
     beam: int,
     limit: int,
@@ -93,8 +93,8 @@ def divisor(length: int, length_penalty: float) -> float:
 
 
 def beginning(
-    decoder: RecurrentDecoder, summary: Float[Tensor, "batch start"], memory: Memory, beam: int, n_best: int
-) -> tuple[Beam, Memory, Finished]:
+    decoder: Decoder[Any, Any], summary: Float[Tensor, "batch start"], memory: Any, beam: int, n_best: int
+) -> tuple[Beam, Any, Finished]:
     """One hypothesis an example, in which nothing is said yet; the memory for all rows; nothing finished."""
     batch = summary.shape[0]
     rows = torch.arange(batch, device=summary.device).repeat_interleave(beam)
@@ -104,20 +104,19 @@ def beginning(
     finished = Finished(log_prob[:, :n_best].clone(), nowhere, nowhere)
     log_prob[:, 0] = 0.0
     words = torch.full_like(rows, Vocabulary.start)
-    return Beam(words, decoder.start(summary).select(rows), log_prob), memory.select(rows), finished
+    return Beam(words, decoder.start(summary).select(rows), log_prob), decoder.shared(memory, beam), finished
 
 
-def continued(decoder: RecurrentDecoder, beam: Beam, memory: Memory) -> tuple[Beam, Step]:
+def continued(decoder: Decoder[Any, Any], beam: Beam, memory: Any) -> tuple[Beam, Step]:
     """The likeliest continuations of each example's hypotheses by one word, as many as the beam holds."""
-    embedded = decoder.embedding(beam.words)
-    context, alignment, state = decoder.step(embedded, beam.state, memory)
-    logits = decoder.logits(state.hidden, context, embedded).to(beam.log_prob.dtype)
-    reached = beam.log_prob.unsqueeze(-1) + torch.log_softmax(logits, dim=-1).view(*beam.log_prob.shape, -1)
+    logits, alignments, state = decoder.advance(beam.words, beam.state, memory)
+    log_probs = torch.log_softmax(logits.to(beam.log_prob.dtype), dim=-1)
+    reached = beam.log_prob.unsqueeze(-1) + log_probs.view(*beam.log_prob.shape, -1)
     reached[..., [Vocabulary.pad, Vocabulary.start]] = -torch.inf
     log_prob, places = reached.flatten(1).topk(beam.log_prob.shape[1], dim=1)
     first = torch.arange(0, len(beam.words), beam.log_prob.shape[1], device=places.device).unsqueeze(1)
     parents, words = (first + places // reached.shape[2]).flatten(), (places % reached.shape[2]).flatten()
-    return Beam(words, state.select(parents), log_prob), Step(words, parents, alignment)
+    return Beam(words, state.select(parents), log_prob), Step(words, parents, alignments)
 
 
 def settled(beam: Beam, finished: Finished, length: int, limit: int, length_penalty: float) -> tuple[Beam, Finished]:
@@ -133,14 +132,14 @@ def settled(beam: Beam, finished: Finished, length: int, limit: int, length_pena
 def traced(steps: Sequence[Step], rows: Int[Tensor, " hypotheses"], lengths: Int[Tensor, " hypotheses"]) -> Said:
     """The hypotheses that stand in those rows after so many steps, followed back to their beginning."""
     words: list[Tensor] = []
-    alignments: list[Alignment] = []
+    alignments: list[Sequence[Alignment]] = []
     for length in range(int(lengths.max()), 0, -1):
         step, begun = steps[length - 1], lengths >= length
         parents = step.parents[rows]
         words.append(step.words[rows].masked_fill(~begun, Vocabulary.pad))
-        alignments.append(step.alignment.select(parents).keep(begun.unsqueeze(1)))
+        alignments.append([place.select(parents).keep(begun.unsqueeze(1)) for place in step.alignments])
         rows = torch.where(begun, parents, rows)
-    return Said(torch.stack(words[::-1], dim=1), Alignment.join(alignments[::-1]))
+    return Said(torch.stack(words[::-1], dim=1), joined(alignments[::-1]))
 
 
 def ranked(steps: Sequence[Step], finished: Finished) -> list[list[Scored]]:

@@ -1,112 +1,95 @@
-"""The one recurrent decoder: attends before each word, for captions and translations alike."""
+"""What a decoder is: says a sentence word by word, looking at a memory before each, in one place or several."""
 
-from typing import Literal, NamedTuple
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from attnbench.attention import Alignment, Attended, AttentionFactory, Memory, Past
+from attnbench.attention import Alignment, Attention, Memory
 from attnbench.tasks.base import Output
 from attnbench.tasks.sequence.text import Vocabulary
 
-Cell = Literal["gru", "lstm"]
+
+@runtime_checkable
+class Selectable(Protocol):
+    """What a decoder knows between two words, a row for each sentence."""
+
+    def select(self, rows: Int[Tensor, " rows"]) -> "Selectable":
+        """That of the given rows, in that order; rows may repeat (beam search)."""
+        ...
 
 
-class State(NamedTuple):
-    """The recurrent state between two words; `cell` is the LSTM's memory and zero for a GRU, `past` the attention's."""
-
-    hidden: Float[Tensor, "batch hidden"]
-    cell: Float[Tensor, "batch hidden"]
-    past: Past | None = None
-
-    def select(self, rows: Int[Tensor, " rows"]) -> "State":
-        """The state of the given batch rows, in that order (beam search)."""
-        return State(self.hidden[rows], self.cell[rows], None if self.past is None else self.past.select(rows))
+Read = TypeVar("Read")  # what is attended to, prepared
+Between = TypeVar("Between", bound=Selectable)  # the state between two words
 
 
-class RecurrentDecoder(nn.Module):
-    """s_0 = tanh(W_0 a); c_t = attend(s_{t-1}); s_t = RNN([E y_{t-1}; c_t], s_{t-1});
-    p(y_t) = softmax(V tanh(W [s_t; c_t; E y_{t-1}])).
+class Advanced(NamedTuple):
+    """What one more word leads to; alignments have one query a row, and there is one for each place of attention."""
 
-    Bahdanau et al. 2015, A.2.2 with a GRU, Xu et al. 2015, §3.1.2 with an LSTM (whose memory starts as tanh(W_c a)). The deep
-    output layer is tanh where Bahdanau has maxout and Xu nothing; it is the same for both cells.
+    logits: Float[Tensor, "rows words"]  # scores of the next word
+    alignments: Sequence[Alignment]
+    state: Any  # of the decoder's own kind
+
+
+class Decoder(nn.Module, ABC, Generic[Read, Between]):
+    """Any decoder: what it reads is prepared once, then it goes on word by word (search) or along a given sentence (training).
+
+    Both ways say the same: a sentence's nll is the sum over its words said one by one.
     """
 
-    def __init__(
-        self,
-        words: int,
-        attention: AttentionFactory,
-        *,
-        start_dim: int,
-        memory_dim: int,
-        embedding_dim: int,
-        hidden_dim: int,
-        cell: Cell,
-        dropout: float,
-    ) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(words, embedding_dim, padding_idx=Vocabulary.pad)
-        self.start_hidden = nn.Linear(start_dim, hidden_dim)
-        self.start_cell = nn.Linear(start_dim, hidden_dim) if cell == "lstm" else None
-        self.attention = attention(hidden_dim, memory_dim)
-        step = nn.LSTMCell if cell == "lstm" else nn.GRUCell
-        self.cell: nn.LSTMCell | nn.GRUCell = step(embedding_dim + memory_dim, hidden_dim)
-        self.readout = nn.Linear(hidden_dim + memory_dim + embedding_dim, hidden_dim)
-        self.output = nn.Linear(hidden_dim, words)
-        self.dropout = nn.Dropout(dropout)
+    @abstractmethod
+    def prepare(
+        self, annotations: Float[Tensor, "batch memory value"], mask: Bool[Tensor, "batch #query memory"]
+    ) -> Read:
+        """What is attended to: the annotations as keys and values of each place."""
 
-    def start(self, summary: Float[Tensor, "batch start"]) -> State:
-        """The state before the first word, from a summary of what is read."""
-        hidden = torch.tanh(self.start_hidden(summary))
-        return State(hidden, torch.tanh(self.start_cell(summary)) if self.start_cell else torch.zeros_like(hidden))
+    @abstractmethod
+    def shared(self, memory: Read, times: int) -> Read:
+        """The memory for so many rows of each example, one after the other."""
 
-    def step(
-        self, embedded: Float[Tensor, "batch embedding"], state: State, memory: Memory
-    ) -> tuple[Float[Tensor, "batch value"], Alignment, State]:
-        """One step from the embedded last word: the context, where it came from, and the next state."""
-        attended: Attended = self.attention(state.hidden.unsqueeze(1), memory._replace(past=state.past))
-        context = attended.context.squeeze(1)
-        inward = torch.cat([embedded, context], dim=-1)
-        if isinstance(self.cell, nn.LSTMCell):
-            hidden, cell = self.cell(inward, (state.hidden, state.cell))
-            after = State(hidden, cell, attended.past)
-        else:
-            after = State(self.cell(inward, state.hidden), state.cell, attended.past)
-        return context, attended.alignment, after
+    @abstractmethod
+    def start(self, summary: Float[Tensor, "batch start"]) -> Between:
+        """The state before the first word, from a summary of what is read, a row for each sentence."""
 
-    def logits(
-        self,
-        hidden: Float[Tensor, "*batch hidden"],
-        context: Float[Tensor, "*batch value"],
-        embedded: Float[Tensor, "*batch embedding"],
-    ) -> Float[Tensor, "*batch words"]:
-        """Scores of the next word."""
-        return self.output(self.dropout(torch.tanh(self.readout(torch.cat([hidden, context, embedded], dim=-1)))))
+    @abstractmethod
+    def advance(self, words: Int[Tensor, " rows"], state: Between, memory: Read) -> Advanced:
+        """One step from the last words' numbers."""
 
+    @abstractmethod
     def forward(
         self,
         target: Int[Tensor, "batch length"],
         summary: Float[Tensor, "batch start"],
-        memory: Memory,
+        memory: Read,
         gold: Bool[Tensor, "batch query memory"] | None = None,
     ) -> Output:
         """Teacher-forced over `target`, which runs from the start to the end symbol; queries are its words but the first."""
-        embedded = self.dropout(self.embedding(target[:, :-1]))
-        state = self.start(summary)
-        taken: list[tuple[Tensor, Tensor, Alignment]] = []
-        for word in embedded.unbind(dim=1):
-            context, alignment, state = self.step(word, state, memory)
-            taken.append((state.hidden, context, alignment))
-        hidden = torch.stack([step[0] for step in taken], dim=1)
-        context = torch.stack([step[1] for step in taken], dim=1)
-        logits = self.logits(hidden, context, embedded)
-        asked = target[:, 1:]
-        nll = functional.cross_entropy(
-            logits.flatten(0, 1).float(), asked.flatten(), ignore_index=Vocabulary.pad, reduction="none"
-        )
-        counted = asked != Vocabulary.pad
-        alignment = Alignment.join([step[2] for step in taken]).keep(counted)
-        steps = nll.view_as(asked)
-        return Output(steps.sum(dim=1), counted.sum(dim=1), [alignment], gold, steps=steps)
+
+
+def for_rows(attention: Attention, memory: Memory, times: int) -> Memory:
+    """One place's memory for so many rows of each example: the rows are the example's queries where they may be, so that
+    nothing is copied."""
+    if not attention.reads_past:
+        return memory
+    return memory.select(torch.arange(memory.mask.shape[0], device=memory.mask.device).repeat_interleave(times))
+
+
+def likelihood(
+    logits: Float[Tensor, "batch query words"],
+    target: Int[Tensor, "batch length"],
+    alignments: Sequence[Alignment],
+    gold: Bool[Tensor, "batch query memory"] | None,
+) -> Output:
+    """The output of a teacher-forced pass; padding of `target` counts nowhere."""
+    asked = target[:, 1:]
+    nll = functional.cross_entropy(
+        logits.flatten(0, 1).float(), asked.flatten(), ignore_index=Vocabulary.pad, reduction="none"
+    )
+    counted = asked != Vocabulary.pad
+    steps = nll.view_as(asked)
+    kept = [alignment.keep(counted) for alignment in alignments]
+    return Output(steps.sum(dim=1), counted.sum(dim=1), kept, gold, steps=steps)

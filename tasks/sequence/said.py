@@ -18,13 +18,13 @@ class Scored(NamedTuple):
 
 
 class Said(NamedTuple):
-    """What was said, end symbol included, padded; the alignment has a query for each word of it.
+    """What was said, end symbol included, padded; each place's alignment has a query for each word of it.
 
     `ranked` is each example's best sentences, best first, where a search scored them; the first is the one that was said.
     """
 
     words: Int[Tensor, "batch length"]
-    alignment: Alignment
+    alignments: Sequence[Alignment]
     ranked: Sequence[Sequence[Scored]] = ()
 
     def sentences(self, vocabulary: Vocabulary) -> list[list[str]]:
@@ -32,5 +32,10 @@ class Said(NamedTuple):
         return [vocabulary.decode(row) for row in self.words.tolist()]
 
     def queries(self, vocabulary: Vocabulary) -> list[list[str]]:
-        """What each query of the alignment led to: the words, and the end symbol where it was said."""
+        """What each query of the alignments led to: the words, and the end symbol where it was said."""
         return [vocabulary.decode(row) + [END] * (Vocabulary.end in row) for row in self.words.tolist()]
+
+
+def joined(steps: Sequence[Sequence[Alignment]]) -> list[Alignment]:
+    """Each place's alignment, from those of successive steps."""
+    return [Alignment.join(list(place)) for place in zip(*steps, strict=True)]

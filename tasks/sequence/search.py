@@ -1,15 +1,17 @@
 """The one search: from a decoder's next-word scores to what it says."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from attnbench.attention import Alignment, Memory
+from attnbench.attention import Alignment
 from attnbench.tasks.sequence.beam import beam_search, check_search
-from attnbench.tasks.sequence.decoder import RecurrentDecoder
-from attnbench.tasks.sequence.said import Said
+from attnbench.tasks.sequence.decoder import Decoder
+from attnbench.tasks.sequence.said import Said, joined
 from attnbench.tasks.sequence.text import Vocabulary
 
 
@@ -24,7 +26,7 @@ class Search:
     def __post_init__(self) -> None:
         check_search(beam=self.beam, limit=self.limit, length_penalty=self.length_penalty)
 
-    def __call__(self, decoder: RecurrentDecoder, summary: Float[Tensor, "batch start"], memory: Memory) -> Said:
+    def __call__(self, decoder: Decoder[Any, Any], summary: Float[Tensor, "batch start"], memory: Any) -> Said:
         """What the decoder says."""
         if self.beam == 1:
             return greedy(decoder, summary, memory, limit=self.limit)
@@ -33,20 +35,18 @@ class Search:
 
 
 @torch.no_grad()
-def greedy(decoder: RecurrentDecoder, summary: Float[Tensor, "batch start"], memory: Memory, *, limit: int) -> Said:
+def greedy(decoder: Decoder[Any, Any], summary: Float[Tensor, "batch start"], memory: Any, *, limit: int) -> Said:
     """The likeliest word at each step, until every sentence has ended or holds `limit` symbols."""
     state = decoder.start(summary)
     word = torch.full((summary.shape[0],), Vocabulary.start, device=summary.device)
     ended = torch.zeros_like(word, dtype=torch.bool)
     words: list[Tensor] = []
-    alignments: list[Alignment] = []
+    alignments: list[Sequence[Alignment]] = []
     while len(words) < limit and not bool(ended.all()):
-        embedded = decoder.embedding(word)
-        context, alignment, state = decoder.step(embedded, state, memory)
-        logits = decoder.logits(state.hidden, context, embedded)
+        logits, looked, state = decoder.advance(word, state, memory)
         logits[:, [Vocabulary.pad, Vocabulary.start]] = -torch.inf
         word = logits.argmax(dim=-1).masked_fill(ended, Vocabulary.pad)
         words.append(word)
-        alignments.append(alignment.keep(~ended.unsqueeze(1)))
+        alignments.append([alignment.keep(~ended.unsqueeze(1)) for alignment in looked])
         ended = ended | (word == Vocabulary.end)
-    return Said(torch.stack(words, dim=1), Alignment.join(alignments))
+    return Said(torch.stack(words, dim=1), joined(alignments))

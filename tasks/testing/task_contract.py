@@ -179,8 +179,8 @@ def check_prediction(prediction: Prediction) -> None:
             require(rows * columns == memory, f"grid={prediction.grid} does not have the alignment's {memory} cells")
     if prediction.images is not None:
         require(len(prediction.images) == batch, f"{len(prediction.images)} images for {batch} examples")
-        inside = bool(((prediction.images >= 0) & (prediction.images <= 1)).all())
-        require(inside, "images are not in [0, 1]")
+        modes = {image.open().mode for image in prediction.images}
+        require(modes == {"RGB"}, f"images are {', '.join(sorted(modes))}, not RGB")
 
 
 def check_measures(task: Task, predictions: Sequence[Prediction]) -> None:

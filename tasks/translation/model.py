@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from attnbench.attention import AttentionFactory, Memory
 from attnbench.tasks.base import Model, Output, Prediction
-from attnbench.tasks.sequence.decoder import RecurrentDecoder
+from attnbench.tasks.sequence.recurrent import RecurrentDecoder
 from attnbench.tasks.sequence.search import Search
 from attnbench.tasks.sequence.text import Vocabulary
 
@@ -71,7 +71,7 @@ class RNNsearch(Model):
         annotations, _ = pad_packed_sequence(self.encoder(packed)[0], batch_first=True, total_length=source.shape[1])
         mean = annotations.sum(dim=1) / mask.sum(dim=1, keepdim=True)
         annotations = self.dropout(annotations)
-        return mean, self.decoder.attention.prepare(annotations, annotations, mask.unsqueeze(1))
+        return mean, self.decoder.prepare(annotations, mask.unsqueeze(1))
 
     def forward(self, batch: Pair) -> Output:
         """Teacher-forced."""
@@ -86,7 +86,7 @@ class RNNsearch(Model):
         return Prediction(
             said=[" ".join(row) for row in said.sentences(self.target)],
             truth=[[" ".join(row)] for row in batch.target_words],
-            alignments=[said.alignment],
+            alignments=said.alignments,
             queries=said.queries(self.target),
             memory=batch.source_words,
         )

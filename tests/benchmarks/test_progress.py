@@ -1,6 +1,7 @@
 """Telling how far a sweep is."""
 
 import io
+import pickle
 import re
 
 import pytest
@@ -72,3 +73,23 @@ def test_a_terminal_gets_a_bar_for_the_sweep_and_one_within_the_cell(monkeypatch
     assert "task/[mechanism]/seed0" in told
     assert "epoch 1 of 2" in told
     assert told.count("━") > 20
+
+
+def test_a_finding_is_told_once_a_sweep(board: tuple[Board, Stopped, io.StringIO]) -> None:
+    shown, _, out = board
+    for _ in range(3):
+        shown.tell("photos: image damaged: 1")
+    assert out.getvalue().splitlines() == ["photos: image damaged: 1"]
+
+
+def test_a_single_cell_is_not_numbered() -> None:
+    out = io.StringIO()
+    shown = Board(Console(file=out, force_terminal=False), total=1)
+    shown.start("a/b/seed0")
+    assert last_line(out).startswith("a/b/seed0: building, 0%")
+
+
+def test_another_process_draws_nothing(board: tuple[Board, Stopped, io.StringIO]) -> None:
+    shown, _, out = board
+    pickle.loads(pickle.dumps(shown)).advance(0.0, "training")
+    assert not out.getvalue()

@@ -7,12 +7,14 @@ import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from attnbench.benchmarks.compare import compare
+from attnbench.benchmarks.image_tiles import attention_map
 from attnbench.benchmarks.record import RecordError, find_records
 from attnbench.benchmarks.report import write_report
-from attnbench.benchmarks.report.page import digest
+from attnbench.benchmarks.report.page import digest, part
 
 ATTACKS = ('<script>alert("x")</script>', '"><img src=x onerror=alert(1)>', "</script><b>&amp;", "{{script}} \u2028")
 
@@ -160,25 +162,38 @@ def test_the_same_records_make_the_same_page(made, tmp_path):
     assert page_of(tmp_path) == page_of(tmp_path)
 
 
-@pytest.mark.parametrize("kind", ["page", "hostile"])
-def test_a_browser_shows_the_page_without_an_error(kind, request, tmp_path):
+def chromium_dom(file, tmp_path):
+    """What a browser makes of a page, and what it complains of."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("needs chromium on the PATH")
-    file = tmp_path / "report.html"
-    file.write_text(request.getfixturevalue(kind), "utf-8")
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
     options += ["--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path / 'profile'}"]
-    command = [
-        chromium,
-        *options,
-        "--enable-logging=stderr",
-        "--v=0",
-        "--virtual-time-budget=2000",
-        "--dump-dom",
-        file.as_uri(),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    options += ["--enable-logging=stderr", "--v=0", "--virtual-time-budget=2000", "--dump-dom"]
+    return subprocess.run([chromium, *options, file.as_uri()], capture_output=True, text=True, timeout=120, check=True)
+
+
+@pytest.mark.parametrize("kind", ["page", "hostile"])
+def test_a_browser_shows_the_page_without_an_error(kind, request, tmp_path):
+    file = tmp_path / "report.html"
+    file.write_text(request.getfixturevalue(kind), "utf-8")
+    done = chromium_dom(file, tmp_path)
     assert "CONSOLE" not in done.stderr
     assert '<div class="panels' in done.stdout
     assert not [tag for tag, attrs in Elements(done.stdout).tags if any(name.startswith("on") for name in attrs)]
+    if kind == "page":  # every word of a picture's caption has a tile of its own, with its map
+        strips = re.findall(r'<div class="strip"[^>]*>(.*?)</div>', done.stdout, re.DOTALL)
+        words = [len(re.findall("<button", strip)) for strip in strips]
+        assert words[:5] == [9] * 5
+        assert [len(re.findall("<canvas", strip)) for strip in strips[:5]] == words[:5]
+
+
+def test_the_pages_maps_are_those_of_the_pictures(tmp_path):
+    weights = [0.05, 0.0, 0.3, 0.1, 0.02, 0.2, 0.0, 0.03, 0.3, 0.0, 0.0, 0.0]
+    asked = f"JSON.stringify(smooth({json.dumps(weights)}, [3, 4], [40, 30]))"
+    file = tmp_path / "map.html"
+    script = part("views.js")
+    file.write_text(f"<body><p></p><script>{script}\ndocument.querySelector('p').textContent = {asked}</script></body>")
+    found = json.loads(re.search(r"<p>(.*?)</p>", chromium_dom(file, tmp_path).stdout).group(1))
+    expected = attention_map(weights, (3, 4), width=40, height=30)
+    np.testing.assert_allclose(np.reshape(found, (30, 40)), expected, atol=1e-9)

@@ -8,11 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import wandb
 from wandb.proto import wandb_internal_pb2
 
 from attnbench.benchmarks.cli import main
+from attnbench.benchmarks.image_tiles import TILE, image_tiles, size
 from attnbench.benchmarks.record import find_records
+from attnbench.benchmarks.wandb_sink import WandbSink
 from attnbench.tasks.base import Prediction
 from attnbench.tasks.translation import Translation
 
@@ -115,6 +119,29 @@ def test_predictions_come_with_pictures_of_their_attention(swept: Path) -> None:
         any(key.startswith("test/predictions") for row in run["history"] for key in row)
         for run in offline_runs(swept).values()
     )
+
+
+class Listening:
+    """A run that remembers what is logged."""
+
+    def __init__(self) -> None:
+        self.logged: dict[str, Any] = {}
+        self.summary: dict[str, Any] = {}
+
+    def log(self, values: Mapping[str, Any]) -> None:
+        self.logged |= values
+
+
+def test_a_captions_picture_has_a_tile_a_word(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Listening()
+    monkeypatch.setattr(wandb, "run", run)
+    exhibits = [made.exhibit["captioning"](name, 0) for name in ("additive_soft", "additive_hard")]
+    WandbSink(project="p", entity=None, group=None, mode="offline").deliver(made.record("captioning"), exhibits)
+    assert len(run.logged["test/attention"]) == 2
+    for shown, exhibit in zip(run.logged["test/attention"], exhibits, strict=True):
+        assert shown.image.size == size(len(exhibit.queries), TILE)
+        assert np.array_equal(np.asarray(shown.image), np.asarray(image_tiles(exhibit)))
+    assert [row[0] for row in run.logged["test/predictions"].data] == [0, 0]
 
 
 def test_a_failed_cell_ends_its_run_so_that_the_next_has_its_own(

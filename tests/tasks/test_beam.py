@@ -1,9 +1,9 @@
 """Beam search against all sentences there are, against a plain search with lists, and against teacher forcing."""
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any, cast
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_module
 from hydra.utils import instantiate
 from torch import Tensor
 
-from attnbench.attention import AttentionFactory, Composed, Memory
+from attnbench.attention import Attention, AttentionFactory, Composed, Memory
 from attnbench.attention.multi_head import MultiHead
 from attnbench.attention.score.additive import Additive
 from attnbench.attention.score.coverage import Coverage
@@ -22,10 +22,12 @@ from attnbench.attention.selection.hard import Hard
 from attnbench.attention.selection.softmax import Softmax
 from attnbench.tasks.base import Output
 from attnbench.tasks.sequence.beam import beam_search
-from attnbench.tasks.sequence.decoder import Cell, RecurrentDecoder
+from attnbench.tasks.sequence.decoder import Decoder
+from attnbench.tasks.sequence.recurrent import RecurrentDecoder
 from attnbench.tasks.sequence.said import Said
 from attnbench.tasks.sequence.search import Search, greedy
 from attnbench.tasks.sequence.text import Vocabulary
+from attnbench.tasks.sequence.transformer import TransformerDecoder
 from attnbench.tasks.testing import check_task
 
 WORDS, LIMIT, BATCH, POSITIONS, SIZE = 6, 4, 3, 5, 4
@@ -42,49 +44,64 @@ ATTENTIONS: dict[str, AttentionFactory] = {
     "heads": partial(MultiHead, heads=2, attention=partial(Composed, score=LOCATION_SENSITIVE, selection=Softmax)),
     "chunkwise": partial(Composed, score=partial(Additive, hidden_dim=3), selection=partial(Chunkwise, width=2)),
 }
-PAIRS = list(itertools.product(("gru", "lstm"), ATTENTIONS))
-everywhere = pytest.mark.parametrize(("cell", "attention"), PAIRS, ids=map("-".join, PAIRS))
+Kind = Literal["gru", "lstm", "transformer"]
+PAIRS = list(itertools.product(("gru", "lstm", "transformer"), ATTENTIONS))
+everywhere = pytest.mark.parametrize(("kind", "attention"), PAIRS, ids=map("-".join, PAIRS))
 
 
-def decoder_of(cell: Cell = "gru", attention: str = "soft", *, seed: int = 0, ending: float = 0.0) -> RecurrentDecoder:
+def decoder_of(kind: Kind = "gru", attention: str = "soft", *, seed: int = 0, ending: float = 0.0) -> Any:
     """Its sentences end the sooner the larger `ending` is."""
     torch.manual_seed(seed)
-    sizes = {"start_dim": SIZE, "memory_dim": SIZE, "embedding_dim": SIZE, "hidden_dim": SIZE}
-    decoder = RecurrentDecoder(WORDS, ATTENTIONS[attention], cell=cell, dropout=0.0, **sizes).double().eval()
+    sizes = {"memory_dim": SIZE, "hidden_dim": SIZE, "dropout": 0.0}
+    if kind == "transformer":
+        own = {"layers": 2, "heads": 2, "feed_forward_dim": SIZE, "tied": False}
+        decoder: Any = TransformerDecoder(WORDS, ATTENTIONS[attention], **own, **sizes)
+    else:
+        own = {"start_dim": SIZE, "embedding_dim": SIZE}
+        decoder = RecurrentDecoder(WORDS, ATTENTIONS[attention], cell=kind, **own, **sizes)
+    decoder = decoder.double().eval()
     for parameter in decoder.parameters():
         parameter.data *= 2.0  # so that steps differ clearly
-    decoder.output.weight.data *= 3.0  # and the best sentences have several lengths
+    decoder.output.weight.data *= 1.0 if kind == "transformer" else 3.0  # and the best sentences have several lengths
     decoder.output.bias.data[END] += ending
     return decoder
 
 
-def read(decoder: RecurrentDecoder, batch: int = BATCH) -> tuple[Tensor, Memory]:
+def read(decoder: Decoder[Any, Any], batch: int = BATCH) -> tuple[Tensor, Any]:
     """A summary and a memory of which each example shows one position less than the one before."""
     torch.manual_seed(1)
     annotations = torch.randn(batch, POSITIONS, SIZE, dtype=torch.float64) * 2
     mask = torch.arange(POSITIONS) < POSITIONS - torch.arange(batch).unsqueeze(1)
-    prepare = cast(Callable[..., Memory], decoder.attention.prepare)
-    return torch.randn(batch, SIZE, dtype=torch.float64), prepare(annotations, annotations, mask.unsqueeze(1))
+    return torch.randn(batch, SIZE, dtype=torch.float64), decoder.prepare(annotations, mask.unsqueeze(1))
 
 
-def searched(decoder: RecurrentDecoder, *, beam: int, alpha: float = 0.0, limit: int = LIMIT, n_best: int = 1) -> Said:
+def selected(memory: Any, rows: Tensor) -> Any:
+    """The memory of the given rows, place by place where there are several."""
+    return memory.select(rows) if isinstance(memory, Memory) else tuple(place.select(rows) for place in memory)
+
+
+def first_place(decoder: Any) -> Attention:
+    return decoder.layers[0].attention if isinstance(decoder, TransformerDecoder) else decoder.attention
+
+
+def searched(decoder: Decoder[Any, Any], *, beam: int, alpha: float = 0.0, limit: int = LIMIT, n_best: int = 1) -> Said:
     summary, memory = read(decoder)
     return beam_search(decoder, summary, memory, beam=beam, limit=limit, length_penalty=alpha, n_best=n_best)
 
 
 @torch.no_grad()
-def forced(decoder: RecurrentDecoder, example: int, sentences: Iterable[Sentence]) -> Output:
+def forced(decoder: Decoder[Any, Any], example: int, sentences: Iterable[Sentence]) -> Output:
     """One example's sentences, teacher-forced."""
     rows = [[Vocabulary.start, *sentence] for sentence in sentences]
     longest = max(map(len, rows))
     target = torch.tensor([row + [Vocabulary.pad] * (longest - len(row)) for row in rows])
     summary, memory = read(decoder)
     repeated = torch.full((len(rows),), example)
-    output: Output = decoder(target, summary[repeated], memory.select(repeated))
+    output: Output = decoder(target, summary[repeated], selected(memory, repeated))
     return output
 
 
-def log_probs(decoder: RecurrentDecoder, example: int) -> dict[Sentence, float]:
+def log_probs(decoder: Decoder[Any, Any], example: int) -> dict[Sentence, float]:
     """Of all that can be said in at most LIMIT symbols, ended or not."""
     going = [word for word in SAYABLE if word != END]
     said = [
@@ -137,9 +154,9 @@ def sentences(said: Said) -> list[Sentence]:
 
 
 @everywhere
-def test_a_beam_with_room_for_all_finds_the_best_of_all_sentences(cell: Cell, attention: str) -> None:
+def test_a_beam_with_room_for_all_finds_the_best_of_all_sentences(kind: Kind, attention: str) -> None:
     for seed in range(2):
-        decoder = decoder_of(cell, attention, seed=seed)
+        decoder = decoder_of(kind, attention, seed=seed)
         likely = [log_probs(decoder, example) for example in range(BATCH)]
         for alpha in ALPHAS:
             said = searched(decoder, beam=ALL, alpha=alpha, n_best=5)
@@ -160,11 +177,11 @@ def test_the_penalty_decides_which_sentence_is_best_and_some_end_before_the_limi
 
 
 @everywhere
-def test_it_finds_what_a_plain_search_finds_and_stops_when_that_is_safe(cell: Cell, attention: str) -> None:
-    decoder = decoder_of(cell, attention)
+def test_it_finds_what_a_plain_search_finds_and_stops_when_that_is_safe(kind: Kind, attention: str) -> None:
+    decoder = decoder_of(kind, attention)
     likely = [log_probs(decoder, example) for example in range(BATCH)]
     asked: list[object] = []
-    decoder.attention.register_forward_hook(lambda *_: asked.append(None))
+    first_place(decoder).register_forward_hook(lambda *_: asked.append(None))
     for beam, alpha in itertools.product([1, 2, 3, 5], ALPHAS):
         for n_best in {1, beam}:
             plain = [plain_search(those, beam, alpha, n_best) for those in likely]
@@ -176,36 +193,37 @@ def test_it_finds_what_a_plain_search_finds_and_stops_when_that_is_safe(cell: Ce
 
 
 @everywhere
-def test_a_beam_of_one_is_greedy_search(cell: Cell, attention: str) -> None:
+def test_a_beam_of_one_is_greedy_search(kind: Kind, attention: str) -> None:
     for seed, alpha in itertools.product(range(3), ALPHAS):
-        decoder = decoder_of(cell, attention, seed=seed)
+        decoder = decoder_of(kind, attention, seed=seed)
         said, likeliest = searched(decoder, beam=1, alpha=alpha, limit=9), greedy(decoder, *read(decoder), limit=9)
         assert torch.equal(said.words, likeliest.words)
-        torch.testing.assert_close(said.alignment, likeliest.alignment)
+        torch.testing.assert_close(said.alignments, likeliest.alignments)
 
 
 @everywhere
-def test_an_example_alone_says_what_it_says_in_a_batch(cell: Cell, attention: str) -> None:
-    decoder = decoder_of(cell, attention)
+def test_an_example_alone_says_what_it_says_in_a_batch(kind: Kind, attention: str) -> None:
+    decoder = decoder_of(kind, attention)
     together = searched(decoder, beam=3, alpha=0.6, limit=9, n_best=3)
     summary, memory = read(decoder)
     for example, words in enumerate(sentences(together)):
         row = torch.tensor([example])
-        one = memory.select(row)
+        one = selected(memory, row)
         alone = beam_search(decoder, summary[row], one, beam=3, limit=9, length_penalty=0.6, n_best=3)
         assert sentences(alone) == [words]
         assert alone.words.shape[1] == len(words)
-        weights = together.alignment.weights[example]
-        torch.testing.assert_close(alone.alignment.weights[0], weights[: len(words)])
-        assert not weights[len(words) :].any()
+        for own, all_of_them in zip(alone.alignments, together.alignments, strict=True):
+            weights = all_of_them.weights[example]
+            torch.testing.assert_close(own.weights[0], weights[: len(words)])
+            assert not weights[len(words) :].any()
         assert_same(ranked(alone)[0], ranked(together)[example])
 
 
 @everywhere
-def test_scores_and_alignments_are_those_of_teacher_forcing(cell: Cell, attention: str) -> None:
+def test_scores_and_alignments_are_those_of_teacher_forcing(kind: Kind, attention: str) -> None:
     lengths = set()
     for seed, alpha in itertools.product(range(3), ALPHAS):
-        decoder = decoder_of(cell, attention, seed=seed)
+        decoder = decoder_of(kind, attention, seed=seed)
         said = searched(decoder, beam=4, alpha=alpha, limit=9, n_best=4)
         for example, those in enumerate(ranked(said)):
             output = forced(decoder, example, [words for words, _ in those])
@@ -215,8 +233,8 @@ def test_scores_and_alignments_are_those_of_teacher_forcing(cell: Cell, attentio
             assert [score for _, score in those] == pytest.approx(scores, rel=1e-5)
             best = len(those[0][0])
             own, expected = (
-                [None if part is None else part[row, :best] for part in alignment]
-                for row, alignment in ((example, said.alignment), (0, output.alignments[0]))
+                [[None if part is None else part[row, :best] for part in alignment] for alignment in alignments]
+                for row, alignments in ((example, said.alignments), (0, output.alignments))
             )
             torch.testing.assert_close(own, expected)
             lengths.add(best)
@@ -268,7 +286,7 @@ def test_search_stops_when_all_have_certainly_ended() -> None:
 
 
 def test_search_passes_no_gradient() -> None:
-    assert not searched(decoder_of(), beam=2).alignment.weights.requires_grad
+    assert not searched(decoder_of(), beam=2).alignments[0].weights.requires_grad
 
 
 def test_a_beam_of_more_than_one_is_beam_search_and_of_one_greedy() -> None:

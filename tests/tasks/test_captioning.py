@@ -1,6 +1,7 @@
 """Captioning: one example a caption, Show, Attend and Tell, and what a caption is measured by."""
 
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -15,11 +16,14 @@ from attnbench.attention.selection.hard import Hard
 from attnbench.attention.selection.softmax import Softmax
 from attnbench.tasks.base import Prediction
 from attnbench.tasks.captioning import Captioning
-from attnbench.tasks.captioning.encoder import STRIDE, GridEncoder
+from attnbench.tasks.captioning.annotations import Annotations
+from attnbench.tasks.captioning.encoder import STRIDE, GridEncoder, TorchvisionGrid
 from attnbench.tasks.captioning.facts import Facts, said_gold
 from attnbench.tasks.captioning.grammar import Kind
+from attnbench.tasks.captioning.kept import Keeping
 from attnbench.tasks.captioning.measures import caption_measures, corpus_measures
-from attnbench.tasks.captioning.model import ShowAttendTell
+from attnbench.tasks.captioning.model import ShowAttendTell, imbalance
+from attnbench.tasks.captioning.picture import Picture
 from attnbench.tasks.captioning.scenes import GRID, Scenes
 from attnbench.tasks.sequence.text import Vocabulary
 from attnbench.tasks.testing import check_task
@@ -35,7 +39,7 @@ TRUE = "a large red ring is left of a small blue square"
 def task(train: int = 12) -> Captioning:
     model = partial(ShowAttendTell, embedding_dim=6, hidden_dim=8, dropout=0.0, limit=9)
     data = Scenes(seed=0, sizes={"train": train, "validation": 5, "test": 8})
-    return Captioning(data, cast(Any, model), batch_size=5, seed=0)
+    return Captioning(data, cast(Any, model), partial(GridEncoder, 8), batch_size=5, seed=0)
 
 
 def prediction(said: list[str], truth: list[list[str]], about: list[str] | None = None) -> Prediction:
@@ -57,7 +61,7 @@ def test_each_caption_is_trained_on_once_with_its_own_image_and_gold() -> None:
     for row in rows:
         (caption,) = row["captions"]
         owner = images[images["facts"][:].index(row["facts"])]
-        assert np.array_equal(np.asarray(row["image"]), np.asarray(owner["image"]))
+        assert np.array_equal(np.asarray(Picture.of(row["image"]).open()), np.asarray(owner["image"]))
         assert row["gold"] == [owner["gold"][owner["captions"].index(caption)]]
         seen.append((row["facts"], caption))
     assert len(set(seen)) == len(seen)
@@ -86,8 +90,9 @@ def test_the_likelihood_is_the_sum_over_words_said_one_by_one() -> None:
     some = task()
     model = some.model(SOFT).double().eval()
     batch = some.collate(some.data.splits["test"][:3])
+    assert batch.images is not None
     batch = batch._replace(images=batch.images.double())
-    summary, memory = model.encode(batch.images)  # type: ignore[operator]
+    summary, memory = model.encode(batch)  # type: ignore[operator]
     decoder: Any = model.decoder
     for row in range(3):
         mine, state, nll = memory.select(torch.tensor([row])), decoder.start(summary[row : row + 1]), torch.zeros(())
@@ -103,19 +108,19 @@ def test_the_likelihood_is_the_sum_over_words_said_one_by_one() -> None:
 def test_the_decoder_starts_from_the_mean_annotation() -> None:
     some = task()
     model = some.model(SOFT).eval()
-    images = some.collate(some.data.splits["test"][:2]).images
-    summary, memory = model.encode(images)  # type: ignore[operator]
+    batch = some.collate(some.data.splits["test"][:2])
+    summary, memory = model.encode(batch)  # type: ignore[operator]
     torch.testing.assert_close(summary, memory.values.mean(dim=1))
 
 
 def test_annotation_k_reads_as_far_to_each_side_of_cell_k_row_by_row() -> None:
-    model = task().model(SOFT)
+    encoder = GridEncoder(8)
     with torch.no_grad():  # no ReLU cuts off what is read
-        for parameter in model.encoder.parameters():  # type: ignore[union-attr]
+        for parameter in encoder.parameters():
             parameter.copy_(parameter.abs() + 0.01)
     image = torch.ones(1, 3, 64, 64, requires_grad=True)
-    _, memory = model.encode(image)  # type: ignore[operator]
-    memory.values[0, 4 * GRID + 3].sum().backward()
+    annotations = Annotations(encoder, dim=None, standardize=False, dropout=0.0)(image, None)
+    annotations[0, 4 * GRID + 3].sum().backward()
     assert image.grad is not None
     read = image.grad.abs().sum(dim=(0, 1)).nonzero()
     middle = (read.min(dim=0).values + read.max(dim=0).values) / 2
@@ -206,7 +211,9 @@ def test_the_mean_of_the_single_ciders_is_the_corpus_cider() -> None:
 
 def test_data_without_facts_is_measured_by_its_references_alone() -> None:
     some = prediction([TRUE], [[TRUE]])._replace(about=())
-    assert set(corpus_measures([some])[0]) == set(caption_measures([some])) == {"bleu4", "cider"}
+    whole, each = corpus_measures([some])[0], caption_measures([some])
+    assert "fact_accuracy" not in {*whole, *each}
+    assert {"bleu4", "rouge_l", "cider"} <= set(each) < set(whole)
 
 
 def test_signatures_say_how_bleu_was_computed() -> None:
@@ -220,15 +227,101 @@ def test_data_of_another_task_is_refused(unchecked_types: None) -> None:
         ValueError, match="task/data=phrases: task captioning reads images with captions, such as scenes"
     ):
         Captioning(
-            Phrases(seed=0, sizes={"train": 1, "validation": 1, "test": 1}), cast(Any, None), batch_size=1, seed=0
+            Phrases(seed=0, sizes={"train": 1, "validation": 1, "test": 1}),
+            cast(Any, None),
+            cast(Any, None),
+            batch_size=1,
+            seed=0,
         )
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"hidden_dim": 10}, "hidden_dim=10: must be a multiple of 4"), ({"limit": 0}, "limit=0: must be at least 1")],
+    [
+        ({"limit": 0}, "limit=0: must be at least 1"),
+        ({"annotation_dim": 0}, "annotation_dim=0: must be at least 1, or null"),
+        ({"doubly_stochastic": -1.0}, "doubly_stochastic=-1.0: must be a weight of at least 0"),
+        ({"doubly_stochastic_total": "two"}, "doubly_stochastic_total=two: must be one of one, steps_over_places"),
+    ],
 )
-def test_impossible_sizes_are_refused(options: dict[str, int], message: str) -> None:
+def test_impossible_options_are_refused(unchecked_types: None, options: dict[str, Any], message: str) -> None:
     fitting = {"embedding_dim": 4, "hidden_dim": 8, "limit": 5, "dropout": 0.0}
     with pytest.raises(ValueError, match=message):
-        ShowAttendTell(Vocabulary([["a"]]), SOFT, **cast(Any, {**fitting, **options}))
+        ShowAttendTell(Vocabulary([["a"]]), GridEncoder(8), SOFT, **cast(Any, {**fitting, **options}))
+
+
+def test_an_encoder_of_no_size_is_refused() -> None:
+    with pytest.raises(ValueError, match="must be a multiple of 4"):
+        GridEncoder(10)
+
+
+@pytest.mark.parametrize(("total", "due"), [("one", 1.0), ("steps_over_places", 2 / 4)])
+def test_the_doubly_stochastic_penalty_is_the_paper_s_sum_over_places(total: Any, due: float) -> None:
+    weights = torch.tensor([[[0.7, 0.1, 0.1, 0.1], [0.1, 0.2, 0.3, 0.4], [0.0] * 4]])  # two steps, and one of padding
+    by_hand = sum((due - looked) ** 2 for looked in (0.8, 0.3, 0.4, 0.5))
+    found = imbalance(weights, torch.tensor([2]), total)
+    torch.testing.assert_close(found, torch.tensor([by_hand]))
+
+
+def test_padding_behind_a_caption_changes_neither_its_loss_nor_its_penalty() -> None:
+    some = task()
+    some.build = partial(some.build, doubly_stochastic=0.5, doubly_stochastic_total="steps_over_places", gate=True)
+    model = some.model(SOFT).eval()
+    batch = some.collate(some.data.splits["test"][:3])
+    longer = torch.nn.functional.pad(batch.target, (0, 4), value=Vocabulary.pad)
+    short, long = model(batch), model(batch._replace(target=longer, gold=None))
+    assert short.penalty is not None
+    assert bool((short.penalty > 0).all())
+    torch.testing.assert_close(short.penalty, long.penalty)
+    torch.testing.assert_close(short.nll, long.nll)
+
+
+def test_a_closed_gate_shows_the_decoder_nothing() -> None:
+    some = task()
+    some.build = partial(some.build, gate=True)
+    model = some.model(SOFT).eval()
+    gate = model.decoder.gate
+    torch.nn.init.zeros_(gate.weight)
+    batch = some.collate(some.data.splits["test"][:2])
+    assert batch.images is not None
+    summary, memory = model.encode(batch)
+    state, embedded = model.decoder.start(summary), model.decoder.embedding(batch.target[:, 0])
+    torch.nn.init.constant_(gate.bias, 50.0)
+    opened, _, _ = model.decoder.step(embedded, state, memory)
+    torch.nn.init.constant_(gate.bias, 0.0)
+    half, _, _ = model.decoder.step(embedded, state, memory)
+    torch.testing.assert_close(half, opened / 2)  # one scalar for all of the context
+    torch.nn.init.constant_(gate.bias, -50.0)
+    closed, _, _ = model.decoder.step(embedded, state, memory)
+    assert bool((closed.abs() < 1e-9).all())
+
+
+def test_standardized_annotations_have_mean_0_and_variance_1_before_they_are_mapped() -> None:
+    annotations = Annotations(GridEncoder(8), dim=None, standardize=True, dropout=0.0)(
+        None, torch.randn(2, 5, 8) * 9 + 4
+    )
+    torch.testing.assert_close(annotations.mean(dim=-1), torch.zeros(2, 5), atol=1e-5, rtol=0)
+    torch.testing.assert_close(annotations.var(dim=-1, unbiased=False), torch.ones(2, 5), atol=1e-3, rtol=0)
+
+
+def test_kept_grids_train_the_same_model_as_grids_computed_for_every_batch(tmp_path: Path) -> None:
+    frozen = partial(TorchvisionGrid, "squeezenet1_1", "random", 64)
+    model = partial(
+        ShowAttendTell, embedding_dim=6, hidden_dim=8, dropout=0.0, limit=9, annotation_dim=8, standardize=True
+    )
+    losses = {}
+    for kept in (None, Keeping(cache_dir=str(tmp_path), dtype="float16")):
+        torch.manual_seed(0)
+        data = Scenes(seed=0, sizes={"train": 3, "validation": 2, "test": 2})
+        some = Captioning(data, cast(Any, model), frozen, batch_size=5, seed=0, grids=kept)
+        torch.manual_seed(0)
+        network = some.model(SOFT)
+        torch.manual_seed(0)  # the encoder that looks at images has the model's random weights
+        some.encoder.load_state_dict(network.annotations.encoder.state_dict())
+        batch = some.collate(some.data.splits["train"][[0, 7, 14]])
+        assert (batch.images is None) == (kept is not None)
+        output = network(batch)
+        output.nll.sum().backward()
+        losses[kept is None] = output.nll.detach()
+        assert all(p.grad is None for p in network.annotations.encoder.parameters())
+    torch.testing.assert_close(losses[True], losses[False], rtol=1e-3, atol=1e-3)

@@ -11,7 +11,7 @@ from attnbench.attention import Attention, Composed, Memory
 from attnbench.attention.score.dot import Dot
 from attnbench.attention.selection.hard import Hard
 from attnbench.attention.selection.softmax import Softmax
-from attnbench.tasks.sequence.decoder import Cell, RecurrentDecoder
+from attnbench.tasks.sequence.recurrent import Cell, RecurrentDecoder
 from attnbench.tasks.sequence.said import Said
 from attnbench.tasks.sequence.search import greedy
 from attnbench.tasks.sequence.text import Vocabulary
@@ -149,7 +149,7 @@ def test_greedy_says_what_teacher_forcing_finds_likeliest(cell: Cell, hard: bool
     summary, memory = read(decoder, batch=6, positions=7)
     forced = torch.cat([torch.full((6, 1), Vocabulary.start), said.words], dim=1)
     output = decoder(forced, summary, memory)
-    torch.testing.assert_close(said.alignment.weights, output.alignments[0].weights)
+    torch.testing.assert_close(said.alignments[0].weights, output.alignments[0].weights)
     for position in range(said.words.shape[1]):
         for word in set(range(WORDS)) - {Vocabulary.pad, Vocabulary.start}:
             other = forced[:, : position + 2].clone()
@@ -161,7 +161,7 @@ def test_greedy_says_what_teacher_forcing_finds_likeliest(cell: Cell, hard: bool
 
 def test_ended_sentences_stay_padded() -> None:
     said = search(decoder_of("gru", ending=ENDING))
-    for row, weights, length in zip(said.words.tolist(), said.alignment.weights, lengths(said), strict=True):
+    for row, weights, length in zip(said.words.tolist(), said.alignments[0].weights, lengths(said), strict=True):
         assert row[length:] == [Vocabulary.pad] * (len(row) - length)
         assert not weights[length:].any()
         assert bool(weights[:length].any(dim=-1).all())
@@ -178,4 +178,4 @@ def test_search_stops_when_all_sentences_have_ended() -> None:
 
 
 def test_search_passes_no_gradient() -> None:
-    assert not search(decoder_of("gru")).alignment.weights.requires_grad
+    assert not search(decoder_of("gru")).alignments[0].weights.requires_grad

@@ -1,15 +1,18 @@
 """The small convolutional encoder: a grid of annotations over an image."""
 
+import PIL.Image
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from attnbench.tasks.captioning.encoder.encoder import Encoder, pixels
 
 STRIDE = 8  # pixels from one annotation to the next
 CONTRAST = 3.0  # brings images of a dark ground with few bright objects to about unit variance
 FAINT = 0.1  # places begin this much below the usual initial values
 
 
-class GridEncoder(nn.Module):
+class GridEncoder(Encoder):
     """a_ij = CNN(image)_ij + W (i, j): an annotation of size `width` for every 8 × 8 pixels, with its place in the image.
 
     A decoder reads a set of annotations: without their places it could not tell left from right. Rows and columns run from -1
@@ -24,6 +27,9 @@ class GridEncoder(nn.Module):
             raise ValueError(
                 f"hidden_dim={width}: must be a multiple of 4, the first of the encoder's layers has a quarter of it"
             )
+        self.width = width
+        self.frozen = False
+        self.size = None
         self.layers = nn.Sequential(
             nn.Conv2d(3, width // 4, 4, stride=2, padding=1),
             nn.ReLU(),
@@ -46,6 +52,18 @@ class GridEncoder(nn.Module):
             assert layer.bias is not None
             nn.init.zeros_(layer.bias)
         self.place.weight.mul_(FAINT)
+
+    def grid(self, height: int, width: int) -> tuple[int, int]:
+        """One annotation for every 8 × 8 pixels."""
+        return grid(height, width)
+
+    def prepare(self, image: PIL.Image.Image) -> Float[Tensor, "3 height width"]:
+        """The pixels as they are."""
+        return pixels(image)
+
+    def description(self) -> str:
+        """Its name and size."""
+        return f"small CNN of width {self.width}"
 
     def forward(self, images: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch annotation rows columns"]:
         """Annotations of images with values in [0, 1]."""

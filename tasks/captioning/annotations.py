@@ -1,0 +1,45 @@
+"""From what an encoder sees to what a decoder reads."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from attnbench.tasks.captioning.encoder import Encoder
+
+
+class Annotations(nn.Module):
+    """a'_i = dropout(relu(W a_i + b)) for the annotations a_i of an encoder; without `dim` no map, a'_i = dropout(a_i).
+
+    `standardize` brings each a_i to mean 0 and variance 1 over its numbers first: those of networks trained to classify may
+    be very large and differ much in size. A map lets mechanisms that have no map of their own (plain dot) choose what
+    they are asked by; all mechanisms get the same.
+    """
+
+    def __init__(self, encoder: Encoder, *, dim: int | None, standardize: bool, dropout: float) -> None:
+        super().__init__()
+        if dim is not None and dim < 1:
+            raise ValueError(f"annotation_dim={dim}: must be at least 1, or null for the encoder's own {encoder.width}")
+        self.encoder = encoder
+        self.standardize = standardize
+        self.map = None if dim is None else nn.Linear(encoder.width, dim)
+        self.width = encoder.width if dim is None else dim
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self,
+        images: Float[Tensor, "batch 3 height width"] | None,
+        grids: Float[Tensor, "batch cell encoded"] | None,
+    ) -> Float[Tensor, "batch cell annotation"]:
+        """Of images, or of the encoder's grids where they are known already, cells row by row."""
+        if grids is None:
+            assert images is not None
+            grids = self.encoder(images).flatten(2).transpose(1, 2)
+        if not torch.is_autocast_enabled(grids.device.type):
+            grids = grids.to(next(self.parameters()).dtype)
+        if self.standardize:
+            with torch.autocast(
+                grids.device.type, enabled=False
+            ):  # in the grids' own type: half the time, one rounding
+                grids = functional.layer_norm(grids, grids.shape[-1:])
+        return self.dropout(grids if self.map is None else torch.relu(self.map(grids)))

@@ -1,0 +1,127 @@
+"""The one recurrent decoder: attends before each word, for captions and translations alike."""
+
+from typing import Literal, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from attnbench.attention import Alignment, Attended, AttentionFactory, Memory, Past
+from attnbench.tasks.base import Output
+from attnbench.tasks.sequence.decoder import Advanced, Decoder, for_rows, likelihood
+from attnbench.tasks.sequence.text import Vocabulary
+
+Cell = Literal["gru", "lstm"]
+
+
+class State(NamedTuple):
+    """The recurrent state between two words; `cell` is the LSTM's memory and zero for a GRU, `past` the attention's."""
+
+    hidden: Float[Tensor, "batch hidden"]
+    cell: Float[Tensor, "batch hidden"]
+    past: Past | None = None
+
+    def select(self, rows: Int[Tensor, " rows"]) -> "State":
+        """The state of the given batch rows, in that order (beam search)."""
+        return State(self.hidden[rows], self.cell[rows], None if self.past is None else self.past.select(rows))
+
+
+class RecurrentDecoder(Decoder[Memory, State]):
+    """s_0 = tanh(W_0 a); c_t = β_t attend(s_{t-1}); s_t = RNN([E y_{t-1}; c_t], s_{t-1});
+    p(y_t) = softmax(V tanh(W [s_t; c_t; E y_{t-1}])).
+
+    Bahdanau et al. 2015, A.2.2 with a GRU, Xu et al. 2015, §3.1.2 with an LSTM (whose memory starts as tanh(W_c a)). The deep
+    output layer is tanh where Bahdanau has maxout and Xu nothing; it is the same for both cells. `gate` gives the scalar
+    β_t = σ(w · s_{t-1} + b), by which the decoder may set aside what it sees (Xu et al. 2015, §4.2.1); without it β_t = 1.
+    """
+
+    def __init__(
+        self,
+        words: int,
+        attention: AttentionFactory,
+        *,
+        start_dim: int,
+        memory_dim: int,
+        embedding_dim: int,
+        hidden_dim: int,
+        cell: Cell,
+        dropout: float,
+        gate: bool = False,
+    ) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(words, embedding_dim, padding_idx=Vocabulary.pad)
+        self.start_hidden = nn.Linear(start_dim, hidden_dim)
+        self.start_cell = nn.Linear(start_dim, hidden_dim) if cell == "lstm" else None
+        self.attention = attention(hidden_dim, memory_dim)
+        self.gate = nn.Linear(hidden_dim, 1) if gate else None
+        step = nn.LSTMCell if cell == "lstm" else nn.GRUCell
+        self.cell: nn.LSTMCell | nn.GRUCell = step(embedding_dim + memory_dim, hidden_dim)
+        self.readout = nn.Linear(hidden_dim + memory_dim + embedding_dim, hidden_dim)
+        self.output = nn.Linear(hidden_dim, words)
+        self.dropout = nn.Dropout(dropout)
+
+    def prepare(
+        self, annotations: Float[Tensor, "batch memory value"], mask: Bool[Tensor, "batch #query memory"]
+    ) -> Memory:
+        """What is attended to: the annotations as keys and values."""
+        return self.attention.prepare(annotations, annotations, mask)
+
+    def shared(self, memory: Memory, times: int) -> Memory:
+        """The memory for so many rows of each example, one after the other."""
+        return for_rows(self.attention, memory, times)
+
+    def start(self, summary: Float[Tensor, "batch start"]) -> State:
+        """The state before the first word, from a summary of what is read."""
+        hidden = torch.tanh(self.start_hidden(summary))
+        return State(hidden, torch.tanh(self.start_cell(summary)) if self.start_cell else torch.zeros_like(hidden))
+
+    def step(
+        self, embedded: Float[Tensor, "batch embedding"], state: State, memory: Memory
+    ) -> tuple[Float[Tensor, "batch value"], Alignment, State]:
+        """One step from the embedded last word: the context, where it came from, and the next state."""
+        asked = state.hidden.unflatten(0, (memory.mask.shape[0], -1))
+        attended: Attended = self.attention(asked, memory._replace(past=state.past))
+        context = attended.context.flatten(0, 1)
+        if self.gate is not None:
+            context = torch.sigmoid(self.gate(state.hidden)) * context
+        inward = torch.cat([embedded, context], dim=-1)
+        if isinstance(self.cell, nn.LSTMCell):
+            hidden, cell = self.cell(inward, (state.hidden, state.cell))
+            after = State(hidden, cell, attended.past)
+        else:
+            after = State(self.cell(inward, state.hidden), state.cell, attended.past)
+        return context, attended.alignment.apart(), after
+
+    def logits(
+        self,
+        hidden: Float[Tensor, "*batch hidden"],
+        context: Float[Tensor, "*batch value"],
+        embedded: Float[Tensor, "*batch embedding"],
+    ) -> Float[Tensor, "*batch words"]:
+        """Scores of the next word."""
+        return self.output(self.dropout(torch.tanh(self.readout(torch.cat([hidden, context, embedded], dim=-1)))))
+
+    def advance(self, words: Int[Tensor, " rows"], state: State, memory: Memory) -> Advanced:
+        """One step from the last words' numbers."""
+        embedded = self.embedding(words)
+        context, alignment, after = self.step(embedded, state, memory)
+        return Advanced(self.logits(after.hidden, context, embedded), [alignment], after)
+
+    def forward(
+        self,
+        target: Int[Tensor, "batch length"],
+        summary: Float[Tensor, "batch start"],
+        memory: Memory,
+        gold: Bool[Tensor, "batch query memory"] | None = None,
+    ) -> Output:
+        """Teacher-forced over `target`, which runs from the start to the end symbol; queries are its words but the first."""
+        embedded = self.dropout(self.embedding(target[:, :-1]))
+        state = self.start(summary)
+        taken: list[tuple[Tensor, Tensor, Alignment]] = []
+        for word in embedded.unbind(dim=1):
+            context, alignment, state = self.step(word, state, memory)
+            taken.append((state.hidden, context, alignment))
+        hidden = torch.stack([step[0] for step in taken], dim=1)
+        context = torch.stack([step[1] for step in taken], dim=1)
+        alignment = Alignment.join([step[2] for step in taken])
+        return likelihood(self.logits(hidden, context, embedded), target, [alignment], gold)
