@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNS ?= runs
 
-.PHONY: install quickstart test lint types format clean
+.PHONY: install quickstart test tables lint types format clean
 
 install: $(VENV)/installed
 
@@ -19,6 +19,9 @@ quickstart: install
 test: export OMP_NUM_THREADS := 1  # two workers on two cores: threads of their own would only get in each other's way
 test: install lint types
 	$(BIN)/python -m pytest -n 2
+
+tables: install
+	$(BIN)/python -m attnbench.benchmarks.readme README.md docs/results.md
 
 lint: install
 	$(BIN)/ruff check .

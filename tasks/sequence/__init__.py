@@ -1,1 +1,1 @@
-"""What tasks that read or write words share: vocabularies, the one recurrent decoder, the one search."""
+"""What tasks that read or write words share: vocabularies, the decoders and their contract, the one search."""

@@ -60,6 +60,27 @@ def test_a_cell_leaves_a_record_with_quality_attention_cost_and_provenance(tmp_p
     assert {"code", "commit", "versions", "config", "data_checksum", "processor", "gpu"} <= set(record.provenance)
 
 
+@pytest.mark.parametrize(("patience", "epochs"), [(1, 2), (2, 3)])
+def test_training_ends_when_validation_has_not_improved_for_as_long_as_patience_says(
+    tmp_path: Path, patience: int, epochs: int
+) -> None:
+    run(tmp_path, "budget.epochs=6", f"budget.patience={patience}", "budget.learning_rate=1e-12")
+    record = the_record(tmp_path)
+    assert record.finished
+    assert len(record.curves["val/bleu"]) == epochs
+    assert record.validation["epoch"] == 1
+
+
+def test_the_learning_rate_follows_its_schedule_step_by_step(tmp_path: Path) -> None:
+    slow, fast = tmp_path / "slow", tmp_path / "fast"
+    run(slow, "budget.schedule=linear", "budget.warmup=0.5")
+    run(fast)
+    losses = [the_record(out).curves["train/nll"][0] for out in (slow, fast)]
+    assert losses[0] is not None
+    assert losses[1] is not None
+    assert losses[0] > losses[1]  # the first half of training is the warm-up
+
+
 def test_predictions_and_per_example_measures_stand_beside_the_record(tmp_path: Path) -> None:
     run(tmp_path)
     (folder,) = find_records([tmp_path])

@@ -1,0 +1,52 @@
+"""What a run remembers of its own training."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from attnbench.benchmarks.history import History
+from attnbench.benchmarks.progress import Silent
+from attnbench.tasks.lit import LitTask
+
+TRAINER = cast(Any, SimpleNamespace(num_training_batches=2, current_epoch=0, callback_metrics={}))
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A clock that stands until it is set."""
+    standing = SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(History, "now", staticmethod(lambda module: standing.seconds))
+    return standing
+
+
+def epoch(history: History, clock: SimpleNamespace, module: LitTask) -> None:
+    """Two batches of 10 and 30 symbols: 1 s to load and 4 s to step through each; then 100 s of validation."""
+    history.on_train_epoch_start(TRAINER, module)
+    for number, symbols in enumerate((10, 30)):
+        clock.seconds += 1.0
+        history.on_train_batch_start(TRAINER, module, None, number)
+        module.symbols = symbols
+        clock.seconds += 4.0
+        history.on_train_batch_end(TRAINER, module, None, None, number)
+    clock.seconds += 100.0
+    history.on_train_epoch_end(TRAINER, module)
+
+
+def test_words_a_second_count_steps_and_loading_but_no_validation(clock: SimpleNamespace, unchecked_types: None) -> None:
+    history, module = History(Silent(), 2), LitTask.__new__(LitTask)
+    assert history.symbols_per_second is None
+    epoch(history, clock, module)
+    epoch(history, clock, module)
+    assert history.symbols_per_second == pytest.approx(80 / 20)
+    assert history.step_seconds == 4.0
+
+
+def test_an_interrupted_run_goes_on_counting(clock: SimpleNamespace, unchecked_types: None) -> None:
+    history, module = History(Silent(), 2), LitTask.__new__(LitTask)
+    epoch(history, clock, module)
+    resumed = History(Silent(), 2)
+    resumed.load_state_dict(history.state_dict())
+    epoch(resumed, clock, module)
+    assert resumed.symbols_per_second == pytest.approx(80 / 20)
+    assert len(resumed.steps) == 4
