@@ -13,7 +13,8 @@ class Budget:
     """Epochs, examples a batch, learning rate, the width of states and embeddings, dropout, the gradient's largest norm.
 
     `schedule` and `warmup` say how the learning rate goes (`tasks.schedule`). `patience` ends training after so many epochs
-    without a better primary measure on validation examples; None goes through all epochs.
+    without a better primary measure on validation examples; None goes through all epochs. With `averaging`, what is validated, kept
+    and tested is the exponential moving average of the weights, w̄ ← averaging · w̄ + (1 - averaging) · w after each step.
     `match` says what of the model is to be as large as with the attention preset `reference`; see `matching`.
     """
 
@@ -26,6 +27,7 @@ class Budget:
     schedule: Shape = "constant"
     warmup: float = 0.0
     patience: int | None = None
+    averaging: float | None = None
     match: Match = "none"
     reference: str = "additive_soft"
 
@@ -43,5 +45,7 @@ class Budget:
         Schedule(self.schedule, self.warmup)  # refuses what it cannot be
         if self.patience is not None and (type(self.patience) is not int or self.patience < 1):
             raise ValueError(f"patience={self.patience}: must be a whole number of epochs, 1 or more, or null")
+        if self.averaging is not None and (not isinstance(self.averaging, int | float) or not 0 < self.averaging < 1):
+            raise ValueError(f"averaging={self.averaging}: must be a number between 0 and 1, such as 0.999, or null")
         if self.match not in get_args(Match):
             raise ValueError(f"match={self.match}: must be one of {', '.join(get_args(Match))}")

@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint
 from pytorch_lightning.loggers import Logger
 
 from attnbench.benchmarks.cell import Cell
@@ -114,6 +114,8 @@ def fit(cell: Cell, built: Built, logger: Logger | None, progress: Progressing) 
     )  # every epoch's; Lightning's save_last skips those not best
     path = cell.folder / "last.ckpt"
     callbacks: list[pl.Callback] = [history, best, last]
+    if cell.config.budget.averaging is not None:
+        callbacks.append(EMAWeightAveraging(decay=cell.config.budget.averaging))
     if cell.config.budget.patience is not None:
         monitor, mode = f"val/{built.task.primary}", best.mode
         callbacks.append(EarlyStopping(monitor, patience=cell.config.budget.patience, mode=mode))

@@ -33,7 +33,9 @@ def epoch(history: History, clock: SimpleNamespace, module: LitTask) -> None:
     history.on_train_epoch_end(TRAINER, module)
 
 
-def test_words_a_second_count_steps_and_loading_but_no_validation(clock: SimpleNamespace, unchecked_types: None) -> None:
+def test_words_a_second_count_steps_and_loading_but_no_validation(
+    clock: SimpleNamespace, unchecked_types: None
+) -> None:
     history, module = History(Silent(), 2), LitTask.__new__(LitTask)
     assert history.symbols_per_second is None
     epoch(history, clock, module)

@@ -81,6 +81,21 @@ def test_the_learning_rate_follows_its_schedule_step_by_step(tmp_path: Path) -> 
     assert losses[0] > losses[1]  # the first half of training is the warm-up
 
 
+def test_averaging_changes_what_is_judged_and_not_what_is_trained(tmp_path: Path) -> None:
+    run(tmp_path / "plain")
+    run(tmp_path / "averaged", "budget.averaging=0.9")
+    plain, averaged = the_record(tmp_path / "plain"), the_record(tmp_path / "averaged")
+    assert averaged.curves["train/nll"] == plain.curves["train/nll"]
+    assert averaged.curves["val/nll"] != plain.curves["val/nll"]
+    assert averaged.measures["nll"] > plain.measures["nll"]  # type: ignore[operator]  # an average lags while nll still falls
+
+
+def test_an_average_that_forgets_at_once_is_the_weights_themselves(tmp_path: Path) -> None:
+    run(tmp_path / "plain")
+    run(tmp_path / "averaged", "budget.averaging=1e-30")
+    assert the_record(tmp_path / "averaged").measures == the_record(tmp_path / "plain").measures
+
+
 def test_predictions_and_per_example_measures_stand_beside_the_record(tmp_path: Path) -> None:
     run(tmp_path)
     (folder,) = find_records([tmp_path])
@@ -164,8 +179,10 @@ def results(out: Path) -> dict[str, Any]:
 
 
 def test_a_sweep_killed_in_the_middle_goes_on_to_the_same_table(tmp_path: Path) -> None:
-    # The hard mechanism draws and dropout drops: a resumed run repeats both only if the random state is restored.
+    # The hard mechanism draws and dropout drops: a resumed run repeats both only if the random state is restored. So it is with
+    # where the learning rate's schedule stands, and with the average of the weights.
     words = ["-m", "attention=additive_hard,dot_soft", "budget.epochs=6", "budget.dropout=0.2"]
+    words += ["budget.schedule=cosine", "budget.warmup=0.2", "budget.averaging=0.9"]
     run(tmp_path / "whole", *words)
     broken = tmp_path / "broken"
     command = [sys.executable, "-c", "from attnbench.benchmarks.cli import main; main()", "run"]
