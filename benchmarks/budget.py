@@ -13,8 +13,8 @@ class Budget:
     """Epochs, examples a batch, learning rate, the width of states and embeddings, dropout, the gradient's largest norm.
 
     `schedule` and `warmup` say how the learning rate goes (`tasks.schedule`). `patience` ends training after so many epochs
-    without a better primary measure on validation examples; None goes through all epochs. With `averaging`, what is validated, kept
-    and tested is the exponential moving average of the weights, w̄ ← averaging · w̄ + (1 - averaging) · w after each step.
+    without a better primary measure on validation examples; None goes through all epochs. With `averaging`, what is validated,
+    kept and tested is a moving average of the weights, m ← averaging · m + (1 - averaging) · w after each step.
     `match` says what of the model is to be as large as with the attention preset `reference`; see `matching`.
     """
 
