@@ -15,6 +15,8 @@ USAGE = """attnbench: attention mechanisms compared fairly
                                      records to report.html, report.md and report.csv
   attnbench speed [attention=NAME,...] [--grow SIZE=N,N,...]
                                      time and memory of mechanisms alone; --help tells more
+  attnbench speed training KEY=VALUE ...
+                                     words a second of a cell's training
   attnbench score KIND --predictions FILE --references FILE [--out FILE]
                                      prediction files from anywhere; KIND: captioning; KIND --help tells more
   attnbench show RUN (--example N | --image FILE) [--out FILE]
@@ -80,8 +82,15 @@ def compare(arguments: list[str]) -> None:
 
 
 def speed(arguments: list[str]) -> None:
-    """Measures mechanisms alone."""
+    """Measures mechanisms alone, or a cell's training."""
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # torch's profiler talks; it reads this as torch is imported
+    if arguments[:1] == ["training"]:
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us, to be told in one line
+
+        from attnbench.benchmarks.speed.training import training_speed
+
+        training_speed(arguments[1:])
+        return
 
     from attnbench.benchmarks.speed.command import speed as measured
 

@@ -84,15 +84,17 @@ def mechanism(cell: Cell, task: Task) -> tuple[Config, Matching | None]:
     return match(given, task, by=budget.match, reference=budget.reference, standard=cell.reference)
 
 
-def trainer(cell: Cell, *, logger: Logger | None, callbacks: list[pl.Callback], devices: int) -> pl.Trainer:
-    """A Lightning trainer as the cell's machine wants it."""
+def trainer(
+    cell: Cell, *, logger: Logger | None, callbacks: list[pl.Callback], devices: int, **limits: int
+) -> pl.Trainer:
+    """A Lightning trainer as the cell's machine wants it, for the budget's epochs unless `limits` says otherwise."""
     machine = cell.machine
     return pl.Trainer(
         accelerator=machine.kind,
         devices=devices,
         strategy=machine.strategy if devices > 1 else "auto",
         precision=machine.resolved_precision,  # type: ignore[arg-type]
-        max_epochs=cell.config.budget.epochs,
+        **{"max_epochs": cell.config.budget.epochs, **limits},
         gradient_clip_val=cell.config.budget.gradient_clip,
         logger=logger or False,
         callbacks=callbacks,
