@@ -9,11 +9,13 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from datasets import Dataset, DatasetDict
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Sampler
 
 from attnbench.tasks.source import Source
 
 Columns = dict[str, list[Any]]
+Numbers = NDArray[np.int_]
 POOL = 50  # batches that are sorted by length together
 
 
@@ -40,23 +42,57 @@ class ShuffledBatches(Sampler[list[int]]):
 
     def __iter__(self) -> Iterator[list[int]]:
         order = np.random.default_rng([self.seed, self.epoch])
-        shuffled = order.permutation(len(self.lengths))
+        batches = self.batches(order.permutation(len(self.lengths)))
+        for position in order.permutation(len(batches)):
+            share = batches[position][self.rank :: self.world]
+            # A last batch smaller than the number of devices still gives each device an example.
+            yield (share if len(share) else batches[position][:1]).tolist()
+
+    def batches(self, shuffled: Numbers) -> list[Numbers]:
+        """The shuffled examples, pool after pool, each sorted by length."""
         pool = POOL * self.batch_size
         batches = []
         for start in range(0, len(shuffled), pool):
             some = shuffled[start : start + pool]
             some = some[np.argsort(self.lengths[some], kind="stable")]
             batches += [some[i : i + self.batch_size] for i in range(0, len(some), self.batch_size)]
-        for position in order.permutation(len(batches)):
-            share = batches[position][self.rank :: self.world]
-            # A last batch smaller than the number of devices still gives each device an example.
-            yield (share if len(share) else batches[position][:1]).tolist()
+        return batches
+
+
+class TokenBatches(ShuffledBatches):
+    """Every example once, in batches of at most `batch_tokens` tokens, padding included; a longer example is one by itself.
+
+    Examples of equal length are shuffled and all are sorted together, so that every epoch has as many batches.
+    """
+
+    def __init__(
+        self, lengths: Sequence[int], batch_tokens: int, seed: int, epoch: int = 0, rank: int = 0, world: int = 1
+    ) -> None:
+        super().__init__(lengths, 1, seed, epoch, rank, world)
+        self.starts = starts(np.sort(self.lengths), batch_tokens)
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def batches(self, shuffled: Numbers) -> list[Numbers]:
+        """The shuffled examples, sorted by length."""
+        return np.split(shuffled[np.argsort(self.lengths[shuffled], kind="stable")], self.starts[1:])
+
+
+def starts(rising: Numbers, batch_tokens: int) -> list[int]:
+    """Where batches start in rising lengths, each with as many as fit, or with one."""
+    found: list[int] = []
+    for place, length in enumerate(rising.tolist()):
+        if not found or (place + 1 - found[-1]) * length > batch_tokens:
+            found.append(place)
+    return found
 
 
 class Examples(pl.LightningDataModule):
     """Batches of a source. `collate` makes a batch from `Columns` of rows; `length` says how long each row of a split is.
 
-    Nothing is read before the first split is asked for.
+    Batches hold `batch_size` examples; with `batch_tokens` those of training as many as have that many tokens, padded, where
+    `tokens` counts each row's. Nothing is read before the first split is asked for.
     """
 
     def __init__(
@@ -67,15 +103,27 @@ class Examples(pl.LightningDataModule):
         length: Callable[[Dataset], Sequence[int]],
         batch_size: int,
         seed: int,
+        tokens: Callable[[Dataset], Sequence[int]] | None = None,
+        batch_tokens: int | None = None,
     ) -> None:
         super().__init__()
         if batch_size < 1:
             raise ValueError(f"batch_size={batch_size}: must be at least 1")
+        if batch_tokens is not None and batch_tokens < 1:
+            raise ValueError(
+                f"batch_tokens={batch_tokens}: must be at least 1, or null for batches of batch_size examples"
+            )
+        if batch_tokens is not None and tokens is None:
+            raise ValueError(
+                f"batch_tokens={batch_tokens}: the tokens of these examples are not counted; leave it null"
+            )
         self.source = source
         self.collate = collate
         self.length = length
         self.batch_size = batch_size
         self.seed = seed
+        self.tokens = tokens
+        self.batch_tokens = batch_tokens
 
     @cached_property
     def splits(self) -> DatasetDict:
@@ -86,7 +134,11 @@ class Examples(pl.LightningDataModule):
         """The training batches of this device."""
         rank, world = (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)
         train = self.splits["train"]
-        order = ShuffledBatches(self.length(train), self.batch_size, self.seed, rank=rank, world=world)
+        order: ShuffledBatches
+        if self.batch_tokens is not None and self.tokens is not None:
+            order = TokenBatches(self.tokens(train), self.batch_tokens, self.seed, rank=rank, world=world)
+        else:
+            order = ShuffledBatches(self.length(train), self.batch_size, self.seed, rank=rank, world=world)
         return DataLoader(train, batch_size=None, sampler=order, collate_fn=self.collate, generator=apart())
 
     def val_dataloader(self) -> DataLoader[Any]:

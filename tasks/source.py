@@ -5,13 +5,18 @@ import inspect
 import json
 import sys
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from datasets import Dataset, DatasetDict, Features
 
 SPLITS = ("train", "validation", "test")
+FIRST = 5  # findings of each kind that are named
+
+Outcome = Literal["left out", "kept"]
 
 
 class DataError(ValueError):
@@ -71,6 +76,34 @@ class Generated(Source):
         """Hash of the generator's code, seed and sizes."""
         code = inspect.getsource(sys.modules[type(self).__module__])
         return hashlib.sha256(json.dumps([code, self.seed, self.sizes], sort_keys=True).encode()).hexdigest()
+
+
+class Findings:
+    """What was found wrong or odd, and what became of it: counts and first examples, by kind, told in the kinds' order."""
+
+    def __init__(self, kinds: type[StrEnum]) -> None:
+        self.kinds = kinds
+        self.counts: dict[StrEnum, dict[Outcome, Counter[str]]] = {}
+        self.first: dict[StrEnum, list[str]] = {}
+
+    def add(self, kind: StrEnum, what: str, split: str, outcome: Outcome) -> None:
+        """One more."""
+        self.counts.setdefault(kind, {}).setdefault(outcome, Counter())[split] += 1
+        first = self.first.setdefault(kind, [])
+        if len(first) < FIRST:
+            first.append(what)
+
+    def plain(self) -> dict[str, dict[str, Any]]:
+        """For each kind {"count", "left out": {split: count}, "kept": {split: count}, "first": [what, ...]}, as JSON has it."""
+        return {
+            str(kind): {
+                "count": sum(counts.total() for counts in self.counts[kind].values()),
+                **{outcome: dict(counts) for outcome, counts in self.counts[kind].items()},
+                "first": self.first[kind],
+            }
+            for kind in self.kinds
+            if kind in self.counts
+        }
 
 
 def finding_line(kind: str, finding: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Int
@@ -19,11 +20,34 @@ class Vocabulary:
     def __init__(self, sentences: Iterable[Sequence[str]], *, least_count: int = 1) -> None:
         counts = Counter(word for sentence in sentences for word in sentence)
         known = sorted((-count, word) for word, count in counts.items() if count >= least_count and word not in SPECIAL)
-        self.words = [*SPECIAL, *(word for _, word in known)]
+        self.number([*SPECIAL, *(word for _, word in known)])
+
+    @classmethod
+    def of(cls, words: Sequence[str]) -> "Vocabulary":
+        """The vocabulary whose `words` these are, the special symbols first."""
+        vocabulary = Vocabulary(())
+        vocabulary.number(words)
+        return vocabulary
+
+    def number(self, words: Sequence[str]) -> None:
+        """Takes the words in this order."""
+        self.words = list(words)
         self.numbers = {word: number for number, word in enumerate(self.words)}
+
+    def plain(self) -> dict[str, Any]:
+        """What it takes to make the vocabulary again, as JSON has it."""
+        return {"words": self.words}
 
     def __len__(self) -> int:
         return len(self.words)
+
+    def split(self, sentence: str) -> list[str]:
+        """A sentence's words."""
+        return sentence.split()
+
+    def text(self, words: Sequence[str]) -> str:
+        """The sentence that the words make."""
+        return " ".join(words)
 
     def encode(self, sentence: Sequence[str], *, start: bool = False, end: bool = False) -> list[int]:
         """The words' numbers, between the start and end symbols where asked for."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import ClassVar, Literal, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from datasets import Dataset
 
@@ -15,8 +15,12 @@ from attnbench.tasks.translation.measures import corpus_measures, sentence_measu
 from attnbench.tasks.translation.model import Pair
 from attnbench.tasks.translation.parallel import HubPairs, ParallelFiles
 from attnbench.tasks.translation.phrases import Phrases
+from attnbench.tasks.translation.pieces import Pieces
+from attnbench.tasks.translation.units import Units, Vocabularies, Words, kept, recalled
+from attnbench.tasks.translation.word_alignment import piece_links
 
 READS = (Phrases, ParallelFiles, HubPairs)
+WORDS = Words()
 
 
 @runtime_checkable
@@ -29,61 +33,112 @@ class TranslationModel(Protocol):
 
 
 class Translation(Task):
-    """Sentences of one language into another, as word sequences.
+    """Sentences of one language into another, as sequences of words or of pieces of words.
 
-    Vocabularies are the training split's words that occur at least `least_count` times; all others are `<unk>`.
+    Vocabularies are the training split's: its units that occur at least `least_count` times. What is said of raw text is raw
+    text again. With `batch_tokens`, training batches hold at most that many target symbols, padding included, instead of
+    `batch_size` sentences.
     """
 
     name: ClassVar[str] = "translation"
     primary: ClassVar[str] = "bleu"
     better: ClassVar[Literal["higher", "lower"]] = "higher"
 
-    def __init__(self, data: Source, model: TranslationModel, *, batch_size: int, seed: int, least_count: int) -> None:
+    def __init__(
+        self,
+        data: Source,
+        model: TranslationModel,
+        *,
+        batch_size: int,
+        seed: int,
+        least_count: int,
+        units: Units = WORDS,
+        batch_tokens: int | None = None,
+    ) -> None:
         if not isinstance(data, READS):
             raise ValueError(
                 f"task/data={data.name}: task translation reads sentence pairs, such as phrases or multi30k"
             )
         if least_count < 1:
             raise ValueError(f"least_count={least_count}: must be at least 1")
+        self.raw = not isinstance(data, Phrases) and data.raw
+        if self.raw and not units.raw:
+            raise ValueError(
+                f"task/units={units.name}: {data.name} is raw text; give task/units=bpe, or data that is tokenised"
+            )
         self.build = model
         self.least_count = least_count
-        self.data = Examples(data, self.collate, length=source_lengths, batch_size=batch_size, seed=seed)
+        self.units = units
+        self.data = Examples(
+            data,
+            self.collate,
+            length=self.source_lengths,
+            batch_size=batch_size,
+            seed=seed,
+            tokens=self.target_tokens,
+            batch_tokens=batch_tokens,
+        )
         self.computed: Mapping[str, str] = {}
 
     @cached_property
-    def vocabularies(self) -> tuple[Vocabulary, Vocabulary]:
-        """Source and target words, of the training split alone."""
+    def vocabularies(self) -> Vocabularies:
+        """Source and target units, of the training split alone."""
         train = self.data.splits["train"]
-        source = Vocabulary(train["source"], least_count=self.least_count)
-        return source, Vocabulary(train["target"], least_count=self.least_count)
+        source, target = ([as_text(row) for row in train[side]] for side in ("source", "target"))
+        return self.units.vocabularies(source, target, least_count=self.least_count)
 
     def collate(self, rows: Columns) -> Pair:
         """A batch from columns."""
         source, target = self.vocabularies
-        sources = padded([source.encode(words) for words in rows["source"]])
-        targets = padded([target.encode(words, start=True, end=True) for words in rows["target"]])
-        gold = link_matrix(rows["gold"], targets.shape[1] - 1, sources.shape[1]) if "gold" in rows else None
-        return Pair(sources, targets, gold, rows["source"], rows["target"])
+        truth = [as_text(row) for row in rows["target"]]
+        read = [source.split(as_text(row)) for row in rows["source"]]
+        written = [target.split(text) for text in truth]
+        sources = padded([source.encode(words) for words in read])
+        targets = padded([target.encode(words, start=True, end=True) for words in written])
+        gold = None
+        if "gold" in rows:
+            links = rows["gold"]
+            if isinstance(target, Pieces):
+                links = [piece_links(*those) for those in zip(links, written, read, strict=True)]
+            gold = link_matrix(links, targets.shape[1] - 1, sources.shape[1])
+        return Pair(sources, targets, gold, read, written, truth)
+
+    def source_lengths(self, split: Dataset) -> list[int]:
+        """How many units each source sentence has."""
+        source, _ = self.vocabularies
+        return [len(source.split(as_text(row))) for row in split["source"]]
+
+    def target_tokens(self, split: Dataset) -> list[int]:
+        """How many symbols each target sentence has, the end symbol included."""
+        _, target = self.vocabularies
+        return [len(target.split(as_text(row))) + 1 for row in split["target"]]
 
     def model(self, attention: AttentionFactory) -> Model:
-        """The model with this data's vocabularies."""
+        """The model with this data's vocabularies, which it keeps."""
         source, target = self.vocabularies
-        return self.build(source, target, attention)
+        model = self.build(source, target, attention)
+        model.kept = kept((source, target))
+        return model
+
+    def recall(self, kept: Mapping[str, Any]) -> None:
+        """Takes the vocabularies."""
+        if "source" in kept:
+            self.vocabularies = recalled(kept)
 
     def measure(self, predictions: Sequence[Prediction]) -> Mapping[str, float]:
-        """BLEU, chrF, exact match."""
-        measures, self.computed = corpus_measures(predictions)
+        """BLEU, chrF, exact match; TER and the lower-cased tokenised BLEU of raw text."""
+        measures, self.computed = corpus_measures(predictions, raw=self.raw)
         return measures
 
     def measure_each(self, predictions: Sequence[Prediction]) -> Mapping[str, Sequence[float]]:
         """The same a sentence."""
-        return sentence_measures(predictions)
+        return sentence_measures(predictions, raw=self.raw)
 
     def signatures(self) -> Mapping[str, str]:
         """sacrebleu's."""
         return self.computed
 
 
-def source_lengths(split: Dataset) -> list[int]:
-    """How many words each source sentence has."""
-    return [len(words) for words in split["source"]]
+def as_text(row: str | Sequence[str]) -> str:
+    """A sentence of raw text as it is; words with blanks between them."""
+    return row if isinstance(row, str) else " ".join(row)

@@ -1,10 +1,32 @@
-"""What a translation is worth: sacrebleu's BLEU and chrF on text that is already tokenised, and exact match."""
+"""What a translation is worth: sacrebleu's BLEU, chrF and TER, and exact match.
+
+Raw text is scored as it is, by sacrebleu's own tokenization; text that is already tokenised by the blanks that it has.
+"""
 
 from collections.abc import Mapping, Sequence
 
-from sacrebleu.metrics import BLEU, CHRF
+from sacrebleu.metrics import BLEU, CHRF, TER
 
 from attnbench.tasks.base import Prediction
+
+Figure = BLEU | CHRF | TER
+
+
+def figures(*, raw: bool, single: bool) -> dict[str, Figure]:
+    """sacrebleu's figures of raw or of tokenised text.
+
+    On raw text `bleu_lowercased_tokenized` is beside them: BLEU of the lower-cased text, output and reference tokenised by 13a.
+    On text that is lower-cased and tokenised `bleu` is that figure itself. For `single` sentences BLEU has exponential smoothing
+    and effective order, sacrebleu's form for them.
+    """
+    if not raw:
+        return {"bleu": BLEU(tokenize="none", effective_order=single), "chrf": CHRF()}
+    return {
+        "bleu": BLEU(effective_order=single),
+        "bleu_lowercased_tokenized": BLEU(lowercase=True, tokenize="13a", effective_order=single),
+        "chrf": CHRF(),
+        "ter": TER(),
+    }
 
 
 def said_and_truth(predictions: Sequence[Prediction]) -> tuple[list[str], list[str]]:
@@ -14,25 +36,29 @@ def said_and_truth(predictions: Sequence[Prediction]) -> tuple[list[str], list[s
     return said, truth
 
 
-def corpus_measures(predictions: Sequence[Prediction]) -> tuple[Mapping[str, float], Mapping[str, str]]:
-    """BLEU and chrF (0-100) and exact match (%), and sacrebleu's signatures of the first two."""
-    said, truth = said_and_truth(predictions)
-    bleu, chrf = BLEU(tokenize="none"), CHRF()
-    measures = {
-        "bleu": bleu.corpus_score(said, [truth]).score,
-        "chrf": chrf.corpus_score(said, [truth]).score,
-        "exact_match": 100 * sum(a == b for a, b in zip(said, truth, strict=True)) / len(said),
-    }
-    return measures, {"bleu": str(bleu.get_signature()), "chrf": str(chrf.get_signature())}
+def same(said: Sequence[str], truth: Sequence[str]) -> list[bool]:
+    """Whether each is its reference, whatever the white space."""
+    return [a.split() == b.split() for a, b in zip(said, truth, strict=True)]
 
 
-def sentence_measures(predictions: Sequence[Prediction]) -> Mapping[str, list[float]]:
-    """The same a sentence; BLEU with exponential smoothing and effective order, sacrebleu's form for single sentences."""
+def corpus_measures(
+    predictions: Sequence[Prediction], *, raw: bool = False
+) -> tuple[Mapping[str, float], Mapping[str, str]]:
+    """BLEU, chrF and, of raw text, TER (0-100; TER may exceed it, lower is better), exact match (%); sacrebleu's signatures."""
     said, truth = said_and_truth(predictions)
-    bleu, chrf = BLEU(tokenize="none", effective_order=True), CHRF()
+    computed = figures(raw=raw, single=False)
+    measures = {name: figure.corpus_score(said, [truth]).score for name, figure in computed.items()}
+    matches = same(said, truth)
+    signatures = {name: str(figure.get_signature()) for name, figure in computed.items()}
+    return {**measures, "exact_match": 100 * sum(matches) / len(matches)}, signatures
+
+
+def sentence_measures(predictions: Sequence[Prediction], *, raw: bool = False) -> Mapping[str, list[float]]:
+    """The same a sentence."""
+    said, truth = said_and_truth(predictions)
     pairs = list(zip(said, truth, strict=True))
-    return {
-        "bleu": [bleu.sentence_score(a, [b]).score for a, b in pairs],
-        "chrf": [chrf.sentence_score(a, [b]).score for a, b in pairs],
-        "exact_match": [100.0 * (a == b) for a, b in pairs],
+    each = {
+        name: [figure.sentence_score(a, [b]).score for a, b in pairs]
+        for name, figure in figures(raw=raw, single=True).items()
     }
+    return {**each, "exact_match": [100.0 * match for match in same(said, truth)]}

@@ -1,5 +1,6 @@
 """RNNsearch: the encoder-decoder for which attention was invented."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -22,6 +23,7 @@ class Pair(NamedTuple):
     gold: Bool[Tensor, "batch query memory"] | None
     source_words: list[list[str]]
     target_words: list[list[str]]
+    truth: Sequence[str] = ()  # the targets as text, as they are measured
 
 
 class RNNsearch(Model):
@@ -84,8 +86,8 @@ class RNNsearch(Model):
         """What the search finds."""
         said = self.search(self.decoder, *self.encode(batch.source))
         return Prediction(
-            said=[" ".join(row) for row in said.sentences(self.target)],
-            truth=[[" ".join(row)] for row in batch.target_words],
+            said=[self.target.text(row) for row in said.sentences(self.target)],
+            truth=[[text] for text in batch.truth],
             alignments=said.alignments,
             queries=said.queries(self.target),
             memory=batch.source_words,

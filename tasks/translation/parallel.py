@@ -1,131 +1,190 @@
 """Parallel text: from pairs of files, or from a data set on the hub."""
 
+import codecs
 import gzip
-from collections.abc import Mapping
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from datasets import Dataset, DatasetDict, DownloadConfig, load_dataset
-from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
 
-from attnbench.tasks.source import SPLITS, DataError, Source, file_checksum, found
+from attnbench.tasks.source import SPLITS, DataError, file_checksum, found
+from attnbench.tasks.translation.checks import Side
+from attnbench.tasks.translation.pairs import PairSource, Text
 
-Pairs = list[tuple[str, str]]
+FOLDERS: Mapping[Text, str] = {"tokenized": "tok", "raw": "raw", "lowercased_13a": "raw"}
+TESTS = ("test_2016_flickr", "test_2017_flickr", "test_2017_mscoco")
 
 
-def read_lines(path: Path) -> list[str]:
-    """The lines of a UTF-8 text file, gzipped or not. Raises DataError where the file is cut short or no UTF-8."""
+def read_lines(path: Path) -> tuple[list[str], bool]:
+    """The lines of a UTF-8 text file, gzipped or not, and whether the last has a line end.
+
+    Raises DataError where the file is cut short or no UTF-8.
+    """
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (EOFError, gzip.BadGzipFile, OSError) as error:
+    except (EOFError, OSError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read, cut short or damaged ({error}); fetch the file again") from None
+    data = data.removeprefix(codecs.BOM_UTF8)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise DataError(f"{path}: line {line} is not UTF-8; convert the file") from None
-    if text and not text.endswith("\n"):
-        raise DataError(
-            f"{path}: the last line does not end, so the file may be cut short; fetch it again or end the line"
-        )
-    return text.split("\n")[:-1]
+    *lines, rest = text.split("\n")
+    return [line.removesuffix("\r") for line in [*lines, *([rest] if rest else [])]], not rest
 
 
-def columns(source: list[str], target: list[str], *, tokenize: bool) -> Dataset:
-    """Lines as a data set of word lists; `tokenize` lower-cases and splits off punctuation (sacrebleu's 13a)."""
-    words = Tokenizer13a() if tokenize else str
-
-    def split(line: str) -> list[str]:
-        return words(line.lower() if tokenize else line).split()
-
-    return Dataset.from_dict({"source": [split(line) for line in source], "target": [split(line) for line in target]})
-
-
-class ParallelFiles(Source):
+@dataclass(kw_only=True, eq=False)
+class ParallelFiles(PairSource):
     """Sentence pairs from two files a split, one sentence a line; line n of one translates line n of the other."""
 
     name: ClassVar[str] = "parallel_files"
 
-    def __init__(self, *, data_dir: str | None, files: Mapping[str, tuple[str, str]], tokenize: bool) -> None:
-        self.data_dir = data_dir
-        self.files = {split: tuple(pair) for split, pair in files.items()}
-        self.tokenize = tokenize
-        if set(self.files) != set(SPLITS) or any(len(pair) != 2 for pair in self.files.values()):
-            raise ValueError(f"files={self.files}: must give [source, target] for each of {', '.join(SPLITS)}")
+    data_dir: str | None
+    files: Mapping[str, Sequence[str]]
 
-    def paths(self) -> dict[str, tuple[Path, Path]]:
-        """Every split's two files. Raises DataError where one is missing."""
-        return {s: (found(self.data_dir, a), found(self.data_dir, b)) for s, (a, b) in self.files.items()}
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        given = {split: list(pair) for split, pair in self.files.items()}
+        if set(given) != set(SPLITS) or any(len(pair) != 2 for pair in given.values()):
+            raise ValueError(f"files={given}: must give [source, target] for each of {', '.join(SPLITS)}")
 
-    def load(self) -> DatasetDict:
-        """Reads all splits. Raises DataError where a pair's line counts differ or a line is empty."""
-        return DatasetDict({split: self.read_pair(*pair) for split, pair in self.paths().items()})
+    def sides(self, split: str) -> tuple[Side, Side]:
+        """The lines of the split's two files."""
+        first, second = map(self.side, self.files[split])
+        return first, second
 
-    def read_pair(self, source_path: Path, target_path: Path) -> Dataset:
-        """One split."""
-        source, target = read_lines(source_path), read_lines(target_path)
-        if len(source) != len(target):
-            raise DataError(f"{source_path} has {len(source)} lines and {target_path} {len(target)}; they must pair up")
-        for path, lines in ((source_path, source), (target_path, target)):
-            empty = next((number for number, line in enumerate(lines, start=1) if not line.strip()), None)
-            if empty is not None:
-                raise DataError(f"{path}: line {empty} is empty; remove the pair")
-        if not source:
-            raise DataError(f"{source_path}: holds no sentence")
-        return columns(source, target, tokenize=self.tokenize)
+    def side(self, name: str) -> Side:
+        """One file."""
+        path = found(self.data_dir, name)
+        lines, ended = read_lines(path)
+        return Side(name, str(path), lines, ended=ended)
 
-    def checksum(self) -> str:
+    def content(self) -> str:
         """Hash of all files' bytes."""
-        return file_checksum([path for pair in self.paths().values() for path in pair])
+        return file_checksum([found(self.data_dir, name) for split in SPLITS for name in self.files[split]])
 
 
+@dataclass(kw_only=True, eq=False)
 class Multi30k(ParallelFiles):
-    """Multi30k, task 1 (Elliott et al. 2016): its authors' lower-cased, tokenised text under `data_dir`/multi30k/tok."""
+    """Multi30k, task 1 (Elliott et al. 2016), below `data_dir`/multi30k.
+
+    `tokenized` is its authors' lower-cased, tokenised text in tok, `raw` the text as it was written in raw.
+    """
 
     name: ClassVar[str] = "multi30k"
 
-    def __init__(self, *, data_dir: str | None, source: str, target: str, test: str) -> None:
-        stems = {"train": "train", "validation": "val", "test": test}
-        files = {
-            s: (f"multi30k/tok/{stem}.{source}.gz", f"multi30k/tok/{stem}.{target}.gz") for s, stem in stems.items()
-        }
-        super().__init__(data_dir=data_dir, files=files, tokenize=False)
+    source: str
+    target: str
+    test: str
+    text: Text = "tokenized"
+    files: Mapping[str, Sequence[str]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.test not in TESTS:
+            raise ValueError(f"test={self.test}: must be one of {', '.join(TESTS)}")
+        folder = f"multi30k/{FOLDERS.get(self.text, self.text)}"
+        stems = {"train": "train", "validation": "val", "test": self.test}
+        languages = (self.source, self.target)
+        self.files = {s: [f"{folder}/{stem}.{language}.gz" for language in languages] for s, stem in stems.items()}
+        super().__post_init__()
 
 
-class HubPairs(Source):
-    """Sentence pairs of a hub data set with one text column a language; lower-cased and tokenised by sacrebleu's 13a."""
+@dataclass(kw_only=True, eq=False)
+class HubPairs(PairSource):
+    """Sentence pairs of a hub data set, or of a local folder that the `datasets` library reads; no code of it is run.
+
+    `source` and `target` are text columns, or with `column` the keys of that column's {language: text}, the form of IWSLT and
+    WMT. `subset` is the hub's name of a configuration, such as de-en. `splits` says what our splits are called there.
+    """
 
     name: ClassVar[str] = "hub_pairs"
 
-    def __init__(self, *, path: str, revision: str, source: str, target: str, offline: bool = False) -> None:
-        self.path = path
-        self.revision = revision
-        self.source, self.target = source, target
-        self.offline = offline
+    path: str
+    revision: str
+    source: str
+    target: str
+    text: Text = "lowercased_13a"
+    column: str | None = None
+    subset: str | None = None
+    splits: Mapping[str, str] = field(default_factory=lambda: {split: split for split in SPLITS})
+    offline: bool = False
+    fetched: DatasetDict | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if set(self.splits) != set(SPLITS) or len(set(self.splits.values())) < len(SPLITS):
+            raise ValueError(f"splits={dict(self.splits)}: must name for each of {', '.join(SPLITS)} one of its own")
+
+    @property
+    def told(self) -> str:
+        """What messages call it."""
+        return f"hub data set {self.path} (revision {self.revision})"
 
     def load(self) -> DatasetDict:
-        """Downloads (or takes from the cache) and tokenises. Raises DataError where the hub cannot be reached."""
+        """Downloads (or takes from the cache) and checks. Raises DataError where the hub cannot be reached."""
+        self.fetched = self.fetch()
+        try:
+            return super().load()
+        finally:
+            self.fetched = None
+
+    def fetch(self) -> DatasetDict:
+        """All its splits. Raises DataError where they cannot be had."""
         download = DownloadConfig(local_files_only=self.offline)
         revision = None if Path(self.path).exists() else self.revision
         try:
-            splits = load_dataset(self.path, revision=revision, download_config=download)
+            splits = load_dataset(self.path, self.subset, revision=revision, download_config=download)
         except Exception as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise DataError(f"hub data set {self.path} (revision {self.revision}) cannot be had: {reason}") from None
-        missing = [split for split in SPLITS if split not in splits]
+            raise DataError(f"{self.told} cannot be had: {reason}") from None
+        missing = [name for name in self.splits.values() if name not in splits]
         if missing:
-            raise DataError(f"hub data set {self.path} has no split {', '.join(missing)}; it has {', '.join(splits)}")
-        for column in (self.source, self.target):
-            if column not in splits["train"].column_names:
-                have = ", ".join(splits["train"].column_names)
-                raise DataError(f"hub data set {self.path} has no column {column}; it has {have}")
-        return DatasetDict(
-            {s: columns(list(splits[s][self.source]), list(splits[s][self.target]), tokenize=True) for s in SPLITS}
-        )
+            raise DataError(
+                f"{self.told} has no split {', '.join(missing)}; it has {', '.join(splits)}: give task.data.splits"
+            )
+        return splits
 
-    def checksum(self) -> str:
+    def sides(self, split: str) -> tuple[Side, Side]:
+        """The rows' two texts."""
+        theirs = self.splits[split]
+        rows = (self.fetched or self.fetch())[theirs]
+        first, second = (
+            Side(f"{theirs}.{language}", f"{self.told}, {theirs}.{language}", self.lines(rows, language), unit="row")
+            for language in (self.source, self.target)
+        )
+        return first, second
+
+    def lines(self, rows: Dataset, language: str) -> list[str]:
+        """One language's texts; a missing one is empty. Raises DataError for a column that is not there or holds no text."""
+        column = self.column or language
+        if column not in rows.column_names:
+            raise DataError(f"{self.told} has no column {column}; it has {', '.join(rows.column_names)}")
+        values: list[Any] = list(rows[column])
+        if self.column is not None:
+            values = [self.of_language(value, language) for value in values]
+        for number, value in enumerate(values, start=1):
+            if value is not None and not isinstance(value, str):
+                raise DataError(f"{self.told}: column {column}: row {number} is {str(value)[:40]!r}; should be text")
+        return [value or "" for value in values]
+
+    def of_language(self, value: Any, language: str) -> Any:
+        """A row's text in that language. Raises DataError where the column is no {language: text}."""
+        if not isinstance(value, Mapping):
+            raise DataError(
+                f"{self.told}: column {self.column} holds {str(value)[:40]!r}; should be {{language: text}}"
+            )
+        if language not in value:
+            raise DataError(f"{self.told}: column {self.column} has no language {language}; it has {', '.join(value)}")
+        return value[language]
+
+    def content(self) -> str:
         """The name and revision, or the bytes of a local copy; give a commit as revision to pin the content."""
+        chosen = f"{self.subset} {self.column} {self.source} {self.target} {dict(self.splits)}"
         local = Path(self.path)
         if local.exists():
-            return file_checksum(sorted(path for path in local.rglob("*") if path.is_file()))
-        return f"{self.path}@{self.revision}"
+            return f"{chosen} {file_checksum(sorted(path for path in local.rglob('*') if path.is_file()))}"
+        return f"{chosen} {self.path}@{self.revision}"

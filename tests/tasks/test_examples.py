@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 import torch
 from datasets import Dataset, DatasetDict
 
-from attnbench.tasks.examples import POOL, Columns, Examples, ShuffledBatches
+from attnbench.tasks.examples import POOL, Columns, Examples, ShuffledBatches, TokenBatches
 from attnbench.tasks.source import Source
 
 LENGTHS = [(7 * number) % 23 + 1 for number in range(107)]
@@ -141,3 +142,66 @@ def test_the_trainer_sets_the_epoch_and_with_it_the_order(examples: Examples) ->
     assert isinstance(loader.sampler, ShuffledBatches)
     loader.sampler.set_epoch(4)
     assert list(loader) == batches(3, 4)
+
+
+def token_batches(seed: int = 0, epoch: int = 0, *, rank: int = 0, world: int = 1, most: int = 60) -> list[list[int]]:
+    return list(TokenBatches(LENGTHS, most, seed, epoch, rank, world))
+
+
+def padded_tokens(batch: list[int]) -> int:
+    return len(batch) * max(LENGTHS[i] for i in batch)
+
+
+@pytest.mark.parametrize("most", [1, 10, 23, 60, 500, 10_000])
+def test_batches_by_tokens_hold_every_example_once_and_keep_the_bound(most: int) -> None:
+    found = token_batches(most=most)
+    assert sorted(example for batch in found for example in batch) == list(range(len(LENGTHS)))
+    assert all(padded_tokens(batch) <= most or len(batch) == 1 for batch in found)
+    alone = [i for batch in found if padded_tokens(batch) > most for i in batch]
+    assert sorted(alone) == [i for i, length in enumerate(LENGTHS) if length > most]
+
+
+def test_batches_by_tokens_are_as_full_as_they_can_be() -> None:
+    found = [[LENGTHS[i] for i in batch] for batch in token_batches()]
+    for batch, following in pairwise(sorted(found, key=lambda batch: (min(batch), max(batch), -len(batch)))):
+        assert (len(batch) + 1) * min(following) > 60, "the next example would have fitted"
+
+
+def test_batches_by_tokens_are_decided_by_seed_and_epoch_alone() -> None:
+    assert token_batches(3, 5) == token_batches(3, 5)
+    for other in ((3, 6), (4, 5), (5, 3)):
+        assert token_batches(3, 5) != token_batches(*other)
+        together = [{frozenset(batch) for batch in found} for found in (token_batches(3, 5), token_batches(*other))]
+        assert together[0] != together[1], "not the order of batches alone changes"
+
+
+def test_every_epoch_has_as_many_batches_as_the_loader_says() -> None:
+    order = TokenBatches(LENGTHS, 60, 0)
+    for epoch in range(20):
+        order.set_epoch(epoch)
+        assert len(list(order)) == len(order)
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_devices_share_the_batches_by_tokens_of_one(world: int) -> None:
+    shares = [token_batches(rank=rank, world=world) for rank in range(world)]
+    assert all(batch for share in shares for batch in share)
+    for whole, *parts in zip(token_batches(), *shares, strict=True):
+        together = [example for part in parts for example in part]
+        assert set(together) == set(whole)
+        assert Counter(together) == Counter(whole) or len(whole) < world
+
+
+def test_training_alone_is_batched_by_tokens() -> None:
+    examples = Examples(Numbers(), collate, length=lengths, batch_size=8, seed=3, tokens=lengths, batch_tokens=60)
+    loader = examples.train_dataloader()
+    assert list(loader) == token_batches(3, 0)
+    assert len(loader) == len(token_batches(3, 0))
+    assert [len(batch) for batch in examples.val_dataloader()] == [8, 8, 4]
+
+
+def test_batch_tokens_that_cannot_be_are_refused() -> None:
+    with pytest.raises(ValueError, match="batch_tokens=0: must be at least 1, or null"):
+        Examples(Numbers(), collate, length=lengths, batch_size=8, seed=0, tokens=lengths, batch_tokens=0)
+    with pytest.raises(ValueError, match="batch_tokens=60: the tokens of these examples are not counted"):
+        Examples(Numbers(), collate, length=lengths, batch_size=8, seed=0, batch_tokens=60)

@@ -1,23 +1,18 @@
-"""Translation: the two languages of phrases, parallel files, RNNsearch, the measures."""
-
-import gzip
-from pathlib import Path
+"""Translation: the two languages of phrases, RNNsearch, the measures."""
 
 import pytest
 import torch
-from datasets import Dataset, DatasetDict
+from datasets import DatasetDict
 from hydra.utils import instantiate
 
 from attnbench.attention import AttentionFactory, Composed
 from attnbench.attention.score.additive import Additive
 from attnbench.attention.selection.softmax import Softmax
 from attnbench.tasks.base import Prediction
-from attnbench.tasks.source import DataError
 from attnbench.tasks.testing import check_task
 from attnbench.tasks.translation import Translation
 from attnbench.tasks.translation.measures import corpus_measures, sentence_measures
 from attnbench.tasks.translation.model import RNNsearch
-from attnbench.tasks.translation.parallel import HubPairs, Multi30k, ParallelFiles, read_lines
 from attnbench.tasks.translation.phrases import Phrases, lexicon
 
 SIZES = {"train": 120, "validation": 20, "test": 30}
@@ -37,7 +32,7 @@ def phrases(seed: int = 0) -> DatasetDict:
     return Phrases(seed=seed, sizes=SIZES).load()
 
 
-def small_task(data: Phrases | ParallelFiles | None = None) -> Translation:
+def small_task() -> Translation:
     model = instantiate(
         {
             "_target_": "attnbench.tasks.translation.model.RNNsearch",
@@ -48,7 +43,7 @@ def small_task(data: Phrases | ParallelFiles | None = None) -> Translation:
             "limit": 12,
         }
     )
-    return Translation(data or Phrases(seed=0, sizes=SIZES), model, batch_size=7, seed=0, least_count=1)
+    return Translation(Phrases(seed=0, sizes=SIZES), model, batch_size=7, seed=0, least_count=1)
 
 
 def test_the_same_seed_gives_the_same_phrases_and_another_seed_others() -> None:
@@ -164,87 +159,39 @@ def test_a_perfect_translation_scores_100_and_a_wrong_one_less() -> None:
     assert "tok:none" in signatures["bleu"]
 
 
+def test_raw_text_is_scored_by_sacrebleus_own_tokenization_as_its_signature_says() -> None:
+    told = said(("The dog runs away, today.", "the dog runs away , today ."))
+    raw, signatures = corpus_measures(told, raw=True)
+    assert raw["bleu_lowercased_tokenized"] == pytest.approx(100)
+    assert raw["bleu"] < 100, "case counts"
+    assert raw["ter"] > 0
+    assert "tok:13a" in signatures["bleu"]
+    assert "case:mixed" in signatures["bleu"]
+    assert "case:lc" in signatures["bleu_lowercased_tokenized"]
+    assert set(signatures) == {"bleu", "bleu_lowercased_tokenized", "chrf", "ter"}
+    tokenised, _ = corpus_measures(told)
+    assert set(tokenised) == {"bleu", "chrf", "exact_match"}
+    assert tokenised["bleu"] < raw["bleu_lowercased_tokenized"], (
+        "without tokenization `today.` is no word of the reference"
+    )
+
+
+@pytest.mark.parametrize("raw", [True, False])
+def test_a_corpus_and_its_sentences_have_the_same_figures(raw: bool) -> None:
+    told = said(("a b c d e", "a b c d e"), ("x y", "a  b"))
+    assert set(corpus_measures(told, raw=raw)[0]) == set(sentence_measures(told, raw=raw))
+    assert sentence_measures(told, raw=raw)["exact_match"] == [100.0, 0.0]
+
+
+def test_white_space_decides_no_exact_match() -> None:
+    assert corpus_measures(said(("a b", "a\u00a0 b ")), raw=True)[0]["exact_match"] == 100
+
+
 def test_per_sentence_measures_keep_the_order_of_the_examples() -> None:
     line = "a b c d e f"
     each = sentence_measures(said((line, line), ("x", line), (line, line)))
     assert each["exact_match"] == [100.0, 0.0, 100.0]
     assert each["bleu"][1] < each["bleu"][0]
-
-
-def write_pairs(folder: Path, source: str = "a b\nc d\n", target: str = "x y\nz w\n") -> ParallelFiles:
-    for split in ("train", "validation", "test"):
-        (folder / f"{split}.en").write_text(source)
-        (folder / f"{split}.de.gz").write_bytes(gzip.compress(target.encode()))
-    files = {split: (f"{split}.en", f"{split}.de.gz") for split in ("train", "validation", "test")}
-    return ParallelFiles(data_dir=str(folder), files=files, tokenize=False)
-
-
-def test_parallel_files_pair_up_by_line(tmp_path: Path) -> None:
-    train = write_pairs(tmp_path).load()["train"]
-    assert train["source"][:] == [["a", "b"], ["c", "d"]]
-    assert train["target"][:] == [["x", "y"], ["z", "w"]]
-
-
-def test_parallel_files_give_a_working_task(tmp_path: Path) -> None:
-    task = small_task(write_pairs(tmp_path))
-    output = task.model(additive())(task.collate(task.data.splits["train"][:]))
-    assert output.gold is None
-    assert output.symbols.tolist() == [3, 3]
-
-
-@pytest.mark.parametrize(
-    ("source", "target", "message"),
-    [
-        ("a\nb\n", "x\n", "has 2 lines and .* 1; they must pair up"),
-        ("a\n\n", "x\ny\n", "line 2 is empty"),
-        ("a\nb", "x\ny\n", "last line does not end"),
-        ("", "", "holds no sentence"),
-    ],
-)
-def test_files_that_do_not_pair_up_are_named(tmp_path: Path, source: str, target: str, message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        write_pairs(tmp_path, source, target).load()
-
-
-def test_a_truncated_file_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "cut.gz"
-    path.write_bytes(gzip.compress(b"a line of text\n" * 100)[:-20])
-    with pytest.raises(DataError, match=r"cut\.gz: cannot be read, cut short or damaged"):
-        read_lines(path)
-
-
-def test_bytes_that_are_no_utf8_are_named_with_their_line(tmp_path: Path) -> None:
-    path = tmp_path / "latin1.txt"
-    path.write_bytes("gut\nschön\n".encode("latin-1"))
-    with pytest.raises(DataError, match="line 2 is not UTF-8"):
-        read_lines(path)
-
-
-def test_the_checksum_follows_the_bytes(tmp_path: Path) -> None:
-    before = write_pairs(tmp_path).checksum()
-    assert before == write_pairs(tmp_path).checksum()
-    assert before != write_pairs(tmp_path, target="x y\nz v\n").checksum()
-
-
-def test_a_hub_data_set_is_read_by_name_here_a_local_copy(tmp_path: Path) -> None:
-    for split in ("train", "validation", "test"):
-        Dataset.from_dict({"en": ["A dog, running."], "de": ["Ein Hund rennt."]}).to_json(tmp_path / f"{split}.jsonl")
-    splits = HubPairs(path=str(tmp_path), revision="main", source="en", target="de").load()
-    assert splits["train"]["source"][0] == ["a", "dog", ",", "running", "."]
-    with pytest.raises(DataError, match="has no column fr; it has"):
-        HubPairs(path=str(tmp_path), revision="main", source="en", target="fr").load()
-
-
-def test_a_hub_data_set_that_cannot_be_had_is_one_line() -> None:
-    with pytest.raises(DataError, match="hub data set nobody/nothing") as caught:
-        HubPairs(path="nobody/nothing", revision="main", source="en", target="de", offline=True).load()
-    assert "\n" not in str(caught.value)
-
-
-def test_multi30k_reads_its_authors_tokenised_text(data_dir: str) -> None:
-    splits = Multi30k(data_dir=data_dir, source="en", target="de", test="test_2016_flickr").load()
-    assert {name: len(rows) for name, rows in splits.items()} == {"train": 29000, "validation": 1014, "test": 1000}
-    assert splits["train"][0]["source"][:3] == ["two", "young", ","]
 
 
 def test_the_composed_attention_is_the_one_that_the_model_was_given() -> None:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from attnbench.tasks.captioning.data.entries import Entry
 from attnbench.tasks.captioning.data.examined import Look
-from attnbench.tasks.captioning.data.faults import NOWHERE, Findings, Kind
-from attnbench.tasks.source import SPLITS, DataError
+from attnbench.tasks.captioning.data.faults import NOWHERE, Kind
+from attnbench.tasks.source import SPLITS, DataError, Findings
 
 TOLD = 3  # names in an error
 
@@ -42,7 +42,7 @@ class Checks:
         self.limits = limits
         self.looks = looks
         self.words = words
-        self.findings = Findings()
+        self.findings = Findings(Kind)
         self.lost: dict[str, dict[Kind, list[str]]] = {split: defaultdict(list) for split in SPLITS}
         self.splits: dict[str, list[Example]] = {split: [] for split in SPLITS}
 
