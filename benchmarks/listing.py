@@ -11,6 +11,8 @@ GROUPS = {
     "task": "tasks",
     "task/data": "data",
     "task/model": "models",
+    "task/encoder": "image encoders",
+    "task/units": "units of text",
     "attention": "attention presets",
     "attention/score": "scores",
     "attention/selection": "selections",

@@ -12,7 +12,7 @@ import torch
 
 import attnbench
 
-PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "datasets", "sacrebleu", "numpy")
+PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "datasets", "tokenizers", "sacrebleu", "numpy")
 
 
 def commit() -> str | None:

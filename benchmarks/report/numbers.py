@@ -9,6 +9,7 @@ from attnbench.benchmarks.comparison import Summary
 DASH = "–"
 LABELS = {
     "bleu": "BLEU",
+    "bleu_lowercased_tokenized": "BLEU, lower-cased tokenised",
     "bleu1": "BLEU-1",
     "bleu2": "BLEU-2",
     "bleu3": "BLEU-3",
@@ -19,6 +20,7 @@ LABELS = {
     "meteor": "METEOR",
     "spice": "SPICE",
     "chrf": "chrF",
+    "ter": "TER",
     "cider": "CIDEr",
     "nll": "NLL (nats)",
     "entropy": "Entropy (nats)",
@@ -32,8 +34,8 @@ LABELS = {
     "symbols_per_second": "Words/s",
     "peak_memory_bytes": "Peak memory (MiB)",
 }
-DECIMALS = {"bleu": 1, "chrf": 1, "nll": 3, "perplexity": 2, "cider": 3}
-LOWER_IS_BETTER = ("nll", "perplexity", "alignment_error_rate")
+DECIMALS = {"bleu": 1, "chrf": 1, "ter": 1, "nll": 3, "perplexity": 2, "cider": 3}
+LOWER_IS_BETTER = ("nll", "perplexity", "alignment_error_rate", "ter")
 COSTS = (
     "parameters",
     "attention_parameters",
