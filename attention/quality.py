@@ -78,13 +78,25 @@ def links(weights: Weights) -> Gold:
     return chosen & attending(weights).unsqueeze(-1)
 
 
-def alignment_counts(weights: Weights, gold: Gold) -> Float[Tensor, "batch 3"]:
-    """Per example: predicted links A of all queries, gold links S, and those in both."""
+def alignment_counts(weights: Weights, gold: Gold, possible: Gold | None = None) -> Float[Tensor, "batch 4"]:
+    """Per example: predicted links A of all queries, sure gold links S, and of A those in S and those in P.
+
+    P is S and the `possible` links; without them P = S.
+    """
     predicted = links(weights)
-    return torch.stack([(x.sum(dim=(1, 2))).double() for x in (predicted, gold, predicted & gold)], dim=-1)
+    allowed = gold if possible is None else gold | possible
+    return torch.stack(
+        [x.sum(dim=(1, 2)).double() for x in (predicted, gold, predicted & gold, predicted & allowed)], dim=-1
+    )
 
 
-def alignment_error_rate(counts: Float[Tensor, "examples 3"]) -> float:
-    """AER = 1 - (|A∩S| + |A∩P|) / (|A| + |S|) with sure links only (P = S), over a corpus. Och & Ney 2003, eq. 24."""
-    predicted, gold, both = counts.sum(dim=0).tolist()
-    return 1.0 - 2.0 * both / (predicted + gold) if predicted + gold else float("nan")
+def alignment_error_rate(counts: Float[Tensor, "examples 4"]) -> float:
+    """AER = 1 - (|A∩S| + |A∩P|) / (|A| + |S|) over a corpus. Och & Ney 2003, eq. 24."""
+    predicted, sure, right, allowed = counts.sum(dim=0).tolist()
+    return 1.0 - (right + allowed) / (predicted + sure) if predicted + sure else float("nan")
+
+
+def alignment_precision_recall(counts: Float[Tensor, "examples 4"]) -> tuple[float, float]:
+    """Precision |A∩P| / |A| and recall |A∩S| / |S| over a corpus. Och & Ney 2003, eq. 23."""
+    predicted, sure, right, allowed = counts.sum(dim=0).tolist()
+    return allowed / predicted if predicted else float("nan"), right / sure if sure else float("nan")

@@ -18,9 +18,10 @@ USAGE = """attnbench: attention mechanisms compared fairly
   attnbench speed training KEY=VALUE ...
                                      words a second of a cell's training
   attnbench score KIND --predictions FILE --references FILE [--out FILE]
-                                     prediction files from anywhere; KIND: captioning; KIND --help tells more
+                                     prediction files from anywhere; KIND: alignment, captioning; KIND --help tells more
   attnbench show RUN (--example N | --image FILE) [--out FILE]
                                      what a run's model says, and where it looked; --help tells more
+  attnbench translate RUN < TEXT     a run's model translates standard input, line by line; --help tells more
   attnbench list [GROUP]             what there is to choose from
   attnbench doctor [--data-dir DIR]  what this machine has
 
@@ -111,6 +112,13 @@ def show(arguments: list[str]) -> None:
     shown(arguments)
 
 
+def translate(arguments: list[str]) -> None:
+    """Translates standard input."""
+    from attnbench.benchmarks.translate import translate as translated
+
+    translated(arguments)
+
+
 def list_choices(arguments: list[str]) -> None:
     """Prints what there is to choose from."""
     from attnbench.benchmarks.errors import InputError, did_you_mean
@@ -142,6 +150,7 @@ COMMANDS = {
     "speed": speed,
     "score": score,
     "show": show,
+    "translate": translate,
     "list": list_choices,
     "doctor": doctor,
 }

@@ -92,7 +92,8 @@ def of_example(run: Restored, split: str, number: int) -> Exhibit:
     rows = data.splits[split]
     if not 1 <= number <= len(rows):
         raise InputError(f"--example {number}: the {split} split has examples 1 to {len(rows)}")
-    return exhibit(run.model.predict(data.collate(rows[number - 1 : number])), 0, index=number - 1)
+    prediction = run.task.completed(run.model.predict(data.collate(rows[number - 1 : number])))
+    return exhibit(prediction, 0, index=number - 1)
 
 
 def of_image(run: Restored, image: Picture) -> Exhibit:

@@ -32,6 +32,15 @@ class Decodable(Protocol):
         """The image in RGB."""
 
 
+class Candidate(NamedTuple):
+    """One of several things that might be said of an example; the weights are the mean over the places of attention."""
+
+    said: str
+    queries: Sequence[str]
+    score: float
+    weights: Float[Tensor, "query memory"]
+
+
 class Prediction(NamedTuple):
     """One free-running pass, with what it takes to measure and to draw it.
 
@@ -48,6 +57,7 @@ class Prediction(NamedTuple):
     images: Sequence[Decodable] | None = None
     grid: tuple[int, int] | None = None
     about: Sequence[str] = ()  # what else the task's measures need to know of each example
+    ranked: Sequence[Sequence[Candidate]] = ()  # each example's best, best first, where the search scored them
 
 
 class Model(nn.Module, ABC):
@@ -89,6 +99,10 @@ class Task(ABC):
 
     def recall(self, kept: Mapping[str, Any]) -> None:  # noqa: B027
         """Takes what a model's checkpoint kept, so that building the model again need not read the data; or ignores it."""
+
+    def completed(self, prediction: Prediction) -> Prediction:
+        """What the model said as the task has it: the same, unless the task does more to it."""
+        return prediction
 
     @abstractmethod
     def measure(self, predictions: Sequence[Prediction]) -> Mapping[str, float]:

@@ -116,7 +116,7 @@ class LitTask(pl.LightningModule):
 
     def validation_step(self, batch: Any) -> None:
         """Takes in one batch."""
-        self.judged.add(self.model(batch), self.model.predict(batch))
+        self.judged.add(self.model(batch), self.task.completed(self.model.predict(batch)))
 
     def on_validation_epoch_end(self) -> None:
         """Logs the split's measures."""
@@ -128,7 +128,7 @@ class LitTask(pl.LightningModule):
 
     def test_step(self, batch: Any) -> None:
         """Takes in one batch."""
-        self.judged.add(self.model(batch), self.model.predict(batch))
+        self.judged.add(self.model(batch), self.task.completed(self.model.predict(batch)))
 
     def on_test_epoch_end(self) -> None:
         """Logs the split's measures."""

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 
 from attnbench.benchmarks.errors import InputError, did_you_mean
+from attnbench.benchmarks.score.alignment import score_alignment
 from attnbench.benchmarks.score.captioning import score_captioning
 
-KINDS: dict[str, Callable[[Sequence[str]], None]] = {"captioning": score_captioning}
+KINDS: dict[str, Callable[[Sequence[str]], None]] = {"alignment": score_alignment, "captioning": score_captioning}
 
 
 def score(arguments: Sequence[str]) -> None:

@@ -130,9 +130,10 @@ class ShowAttendTell(Captioner):
         doubly_stochastic_total: Total = "one",
         beam: int = 1,
         length_penalty: float = 0.0,
+        coverage_penalty: float = 0.0,
     ) -> None:
         penalty = DoublyStochastic(weight=doubly_stochastic, total=doubly_stochastic_total)
-        search = Search(limit=limit, beam=beam, length_penalty=length_penalty)
+        search = Search(limit=limit, beam=beam, length_penalty=length_penalty, coverage_penalty=coverage_penalty)
         annotations = Annotations(encoder, dim=annotation_dim, standardize=standardize, dropout=dropout)
         decoder = RecurrentDecoder(
             len(vocabulary),

@@ -3,18 +3,20 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from attnbench.attention import Alignment
+from attnbench.tasks.base import Candidate
 from attnbench.tasks.sequence.text import END, Vocabulary
 
 
 class Scored(NamedTuple):
-    """One sentence, end symbol included if it was said, and what the search held it to be worth."""
+    """One sentence, end symbol included if it was said, what the search held it to be worth, and where each word looked."""
 
     words: list[int]
     score: float
+    weights: Float[Tensor, "query memory"]  # the mean over the places of attention
 
 
 class Said(NamedTuple):
@@ -33,7 +35,22 @@ class Said(NamedTuple):
 
     def queries(self, vocabulary: Vocabulary) -> list[list[str]]:
         """What each query of the alignments led to: the words, and the end symbol where it was said."""
-        return [vocabulary.decode(row) + [END] * (Vocabulary.end in row) for row in self.words.tolist()]
+        return [labels(row, vocabulary) for row in self.words.tolist()]
+
+    def candidates(self, vocabulary: Vocabulary) -> list[list[Candidate]]:
+        """The ranked sentences as text."""
+        return [
+            [
+                Candidate(vocabulary.text(vocabulary.decode(words)), labels(words, vocabulary), score, weights)
+                for words, score, weights in those
+            ]
+            for those in self.ranked
+        ]
+
+
+def labels(words: Sequence[int], vocabulary: Vocabulary) -> list[str]:
+    """The words, and the end symbol where it was said."""
+    return vocabulary.decode(words) + [END] * (Vocabulary.end in words)
 
 
 def joined(steps: Sequence[Sequence[Alignment]]) -> list[Alignment]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -13,6 +13,7 @@ from attnbench.tasks.sequence.beam import beam_search, check_search
 from attnbench.tasks.sequence.decoder import Decoder
 from attnbench.tasks.sequence.said import Said, joined
 from attnbench.tasks.sequence.text import Vocabulary
+from attnbench.tasks.sequence.worth import Worth
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,16 +23,34 @@ class Search:
     limit: int
     beam: int
     length_penalty: float
+    coverage_penalty: float = 0.0
+    n_best: int | None = None  # how many scored sentences to come back with; None: none need be scored
 
     def __post_init__(self) -> None:
-        check_search(beam=self.beam, limit=self.limit, length_penalty=self.length_penalty)
+        Worth(length_penalty=self.length_penalty, coverage_penalty=self.coverage_penalty)
+        check_search(beam=self.beam, limit=self.limit, n_best=1 if self.n_best is None else self.n_best)
 
     def __call__(self, decoder: Decoder[Any, Any], summary: Float[Tensor, "batch start"], memory: Any) -> Said:
         """What the decoder says."""
-        if self.beam == 1:
+        if self.beam == 1 and self.n_best is None:
             return greedy(decoder, summary, memory, limit=self.limit)
-        penalty = self.length_penalty
-        return beam_search(decoder, summary, memory, beam=self.beam, limit=self.limit, length_penalty=penalty)
+        return beam_search(
+            decoder,
+            summary,
+            memory,
+            beam=self.beam,
+            limit=self.limit,
+            length_penalty=self.length_penalty,
+            coverage_penalty=self.coverage_penalty,
+            n_best=1 if self.n_best is None else self.n_best,
+        )
+
+
+@runtime_checkable
+class Searches(Protocol):
+    """A model that says what a search finds."""
+
+    search: Search
 
 
 @torch.no_grad()

@@ -50,8 +50,8 @@ class Vocabulary:
         return " ".join(words)
 
     def encode(self, sentence: Sequence[str], *, start: bool = False, end: bool = False) -> list[int]:
-        """The words' numbers, between the start and end symbols where asked for."""
-        inner = [self.numbers.get(word, self.unknown) for word in sentence]
+        """The words' numbers, between the start and end symbols where asked for; a word that looks like a symbol is unknown."""
+        inner = [self.unknown if word in SPECIAL else self.numbers.get(word, self.unknown) for word in sentence]
         return [self.start] * start + inner + [self.end] * end
 
     def decode(self, numbers: Sequence[int]) -> list[str]:

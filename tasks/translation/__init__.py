@@ -17,6 +17,7 @@ from attnbench.tasks.translation.parallel import HubPairs, ParallelFiles
 from attnbench.tasks.translation.phrases import Phrases
 from attnbench.tasks.translation.pieces import Pieces
 from attnbench.tasks.translation.units import Units, Vocabularies, Words, kept, recalled
+from attnbench.tasks.translation.unknown import Replace, UnknownWords
 from attnbench.tasks.translation.word_alignment import piece_links
 
 READS = (Phrases, ParallelFiles, HubPairs)
@@ -38,6 +39,7 @@ class Translation(Task):
     Vocabularies are the training split's: its units that occur at least `least_count` times. What is said of raw text is raw
     text again. With `batch_tokens`, training batches hold at most that many target symbols, padding included, instead of
     `batch_size` sentences.
+    What becomes of a word `<unk>` that is said, `UnknownWords` tells.
     """
 
     name: ClassVar[str] = "translation"
@@ -54,6 +56,7 @@ class Translation(Task):
         least_count: int,
         units: Units = WORDS,
         batch_tokens: int | None = None,
+        replace_unknown: Replace = "none",
     ) -> None:
         if not isinstance(data, READS):
             raise ValueError(
@@ -69,6 +72,7 @@ class Translation(Task):
         self.build = model
         self.least_count = least_count
         self.units = units
+        self.unknown = UnknownWords(replace_unknown)
         self.data = Examples(
             data,
             self.collate,
@@ -124,6 +128,10 @@ class Translation(Task):
         """Takes the vocabularies."""
         if "source" in kept:
             self.vocabularies = recalled(kept)
+
+    def completed(self, prediction: Prediction) -> Prediction:
+        """The prediction with its unknown words replaced, where that is asked for."""
+        return self.unknown(prediction)
 
     def measure(self, predictions: Sequence[Prediction]) -> Mapping[str, float]:
         """BLEU, chrF, exact match; TER and the lower-cased tokenised BLEU of raw text."""

@@ -45,12 +45,13 @@ class RNNsearch(Model):
         limit: int,
         beam: int = 1,
         length_penalty: float = 0.0,
+        coverage_penalty: float = 0.0,
     ) -> None:
         super().__init__()
         if hidden_dim < 2 or hidden_dim % 2:
             raise ValueError(f"hidden_dim={hidden_dim}: must be even, half for each direction of the encoder")
         self.source, self.target = source, target
-        self.search = Search(limit=limit, beam=beam, length_penalty=length_penalty)
+        self.search = Search(limit=limit, beam=beam, length_penalty=length_penalty, coverage_penalty=coverage_penalty)
         self.embedding = nn.Embedding(len(source), embedding_dim, padding_idx=Vocabulary.pad)
         self.encoder = nn.GRU(embedding_dim, hidden_dim // 2, bidirectional=True, batch_first=True)
         self.dropout = nn.Dropout(dropout)
@@ -91,4 +92,5 @@ class RNNsearch(Model):
             alignments=said.alignments,
             queries=said.queries(self.target),
             memory=batch.source_words,
+            ranked=said.candidates(self.target),
         )

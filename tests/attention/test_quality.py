@@ -65,7 +65,7 @@ def test_alignment_error_rate_of_an_example_worked_by_hand() -> None:
     weights = torch.tensor([[[0.6, 0.3, 0.1], [0.2, 0.3, 0.5]], [[0.1, 0.8, 0.1], [0.0, 0.0, 0.0]]])
     gold = torch.tensor([[[True, True, False], [False, True, False]], [[False, True, False], [True, False, False]]])
     counts = quality.alignment_counts(weights, gold)
-    assert counts.tolist() == [[2, 3, 1], [1, 2, 1]]
+    assert counts.tolist() == [[2, 3, 1, 1], [1, 2, 1, 1]]
     assert quality.alignment_error_rate(counts) == pytest.approx(1 - 2 * 2 / (3 + 5))
 
 
@@ -76,7 +76,7 @@ def test_alignment_error_rate_is_0_for_a_perfect_and_1_for_a_disjoint_alignment(
 
 
 def test_nothing_to_judge_is_not_a_number() -> None:
-    assert math.isnan(quality.alignment_error_rate(torch.zeros(2, 3)))
+    assert math.isnan(quality.alignment_error_rate(torch.zeros(2, 4)))
 
 
 def test_quality_passes_no_gradient(weights: torch.Tensor, gold: torch.Tensor) -> None:

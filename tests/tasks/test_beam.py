@@ -1,7 +1,9 @@
 """Beam search against all sentences there are, against a plain search with lists, and against teacher forcing."""
 
 import itertools
+import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
@@ -11,7 +13,7 @@ from hydra import compose, initialize_config_module
 from hydra.utils import instantiate
 from torch import Tensor
 
-from attnbench.attention import Attention, AttentionFactory, Composed, Memory
+from attnbench.attention import AttentionFactory, Composed, Memory
 from attnbench.attention.multi_head import MultiHead
 from attnbench.attention.score.additive import Additive
 from attnbench.attention.score.coverage import Coverage
@@ -28,6 +30,7 @@ from attnbench.tasks.sequence.said import Said
 from attnbench.tasks.sequence.search import Search, greedy
 from attnbench.tasks.sequence.text import Vocabulary
 from attnbench.tasks.sequence.transformer import TransformerDecoder
+from attnbench.tasks.sequence.worth import UNSEEN, Worth
 from attnbench.tasks.testing import check_task
 
 WORDS, LIMIT, BATCH, POSITIONS, SIZE = 6, 4, 3, 5, 4
@@ -80,13 +83,17 @@ def selected(memory: Any, rows: Tensor) -> Any:
     return memory.select(rows) if isinstance(memory, Memory) else tuple(place.select(rows) for place in memory)
 
 
-def first_place(decoder: Any) -> Attention:
-    return decoder.layers[0].attention if isinstance(decoder, TransformerDecoder) else decoder.attention
-
-
-def searched(decoder: Decoder[Any, Any], *, beam: int, alpha: float = 0.0, limit: int = LIMIT, n_best: int = 1) -> Said:
-    summary, memory = read(decoder)
-    return beam_search(decoder, summary, memory, beam=beam, limit=limit, length_penalty=alpha, n_best=n_best)
+def searched(
+    decoder: Decoder[Any, Any],
+    *,
+    beam: int,
+    alpha: float = 0.0,
+    beta: float = 0.0,
+    limit: int = LIMIT,
+    n_best: int = 1,
+) -> Said:
+    penalties = {"length_penalty": alpha, "coverage_penalty": beta}
+    return beam_search(decoder, *read(decoder), beam=beam, limit=limit, n_best=n_best, **penalties)
 
 
 @torch.no_grad()
@@ -101,16 +108,31 @@ def forced(decoder: Decoder[Any, Any], example: int, sentences: Iterable[Sentenc
     return output
 
 
-def log_probs(decoder: Decoder[Any, Any], example: int) -> dict[Sentence, float]:
-    """Of all that can be said in at most LIMIT symbols, ended or not."""
+def all_sentences() -> list[Sentence]:
+    """All that can be said in at most LIMIT symbols, ended or not."""
     going = [word for word in SAYABLE if word != END]
-    said = [
-        (*begun, word)
-        for length in range(LIMIT)
-        for begun in itertools.product(going, repeat=length)
-        for word in SAYABLE
-    ]
+    begun = (words for length in range(LIMIT) for words in itertools.product(going, repeat=length))
+    return [(*words, word) for words in begun for word in SAYABLE]
+
+
+def log_probs(decoder: Decoder[Any, Any], example: int) -> dict[Sentence, float]:
+    """Of all that can be said."""
+    said = all_sentences()
     return dict(zip(said, (-forced(decoder, example, said).nll).tolist(), strict=True))
+
+
+def coverages(decoder: Decoder[Any, Any], example: int) -> dict[Sentence, float]:
+    """The coverage term of all that can be said, before it is weighed."""
+    said = all_sentences()
+    places = [place.weights.tolist() for place in forced(decoder, example, said).alignments]
+    result = {}
+    for row, words in enumerate(said):
+        looked = [
+            sum(place[row][query][position] for place in places for query in range(len(words))) / len(places)
+            for position in range(POSITIONS - example)
+        ]
+        result[words] = sum(math.log(max(min(mass, 1.0), UNSEEN)) for mass in looked)
+    return result
 
 
 def complete(sentence: Sentence) -> bool:
@@ -122,7 +144,12 @@ def worth(log_prob: float, length: int, alpha: float) -> float:
 
 
 def plain_search(
-    likely: Mapping[Sentence, float], beam: int, alpha: float, n_best: int
+    likely: Mapping[Sentence, float],
+    beam: int,
+    alpha: float,
+    n_best: int,
+    covered: Mapping[Sentence, float],
+    beta: float,
 ) -> tuple[list[tuple[Sentence, float]], int]:
     """The n best, and the first length after which nothing unfinished could join them; it goes on to the limit all the same."""
     unfinished: list[Sentence] = [()]
@@ -131,7 +158,9 @@ def plain_search(
     for length in range(1, LIMIT + 1):
         longer = [(*begun, word) for begun in unfinished for word in SAYABLE]
         kept = sorted(longer, key=lambda sentence: -likely[sentence])[:beam]
-        finished += [(those, worth(likely[those], length, alpha)) for those in kept if complete(those)]
+        finished += [
+            (those, worth(likely[those], length, alpha) + beta * covered[those]) for those in kept if complete(those)
+        ]
         finished.sort(key=lambda scored: -scored[1])
         unfinished = [those for those in kept if not complete(those)]
         hope = max((worth(likely[those], LIMIT, alpha) for those in unfinished), default=-torch.inf)
@@ -176,18 +205,54 @@ def test_the_penalty_decides_which_sentence_is_best_and_some_end_before_the_limi
     assert len({len(words) for words in plain + longer}) > 2
 
 
+@pytest.mark.parametrize(
+    ("kind", "attention"),
+    [("gru", "soft"), ("lstm", "coverage"), ("gru", "hard"), ("transformer", "heads"), ("transformer", "chunkwise")],
+)
+def test_with_a_coverage_penalty_too_the_best_of_all_sentences_is_found(kind: Kind, attention: str) -> None:
+    decoder = decoder_of(kind, attention)
+    for example in range(BATCH):
+        likely, covered = log_probs(decoder, example), coverages(decoder, example)
+        for alpha, beta in itertools.product([0.0, 0.6], [0.3, 3.0]):
+            said = searched(decoder, beam=ALL, alpha=alpha, beta=beta, n_best=5)
+            every = [
+                (words, worth(log_p, len(words), alpha) + beta * covered[words])
+                for words, log_p in likely.items()
+                if complete(words)
+            ]
+            best = sorted(every, key=lambda scored: -scored[1])[:5]
+            assert_same(ranked(said)[example], best)
+            assert sentences(said)[example] == best[0][0]
+
+
+def test_the_coverage_penalty_decides_which_sentence_is_best() -> None:
+    plain, covering = (
+        [words for seed in range(4) for words in sentences(searched(decoder_of(seed=seed), beam=ALL, beta=beta))]
+        for beta in (0.0, 0.5)
+    )
+    assert plain != covering
+    assert sum(map(len, plain)) < sum(map(len, covering))
+
+
 @everywhere
-def test_it_finds_what_a_plain_search_finds_and_stops_when_that_is_safe(kind: Kind, attention: str) -> None:
+def test_it_finds_what_a_plain_search_finds_and_examples_leave_as_soon_as_that_is_safe(
+    kind: Kind, attention: str
+) -> None:
     decoder = decoder_of(kind, attention)
     likely = [log_probs(decoder, example) for example in range(BATCH)]
-    asked: list[object] = []
-    first_place(decoder).register_forward_hook(lambda *_: asked.append(None))
-    for beam, alpha in itertools.product([1, 2, 3, 5], ALPHAS):
+    covered = [coverages(decoder, example) for example in range(BATCH)]
+    asked: list[int] = []
+    decoder.embedding.register_forward_hook(lambda _module, _given, embedded: asked.append(len(embedded)))
+    for beam, (alpha, beta) in itertools.product([1, 2, 3, 5], [(0.0, 0.0), (0.6, 0.0), (2.0, 0.0), (0.6, 0.4)]):
         for n_best in {1, beam}:
-            plain = [plain_search(those, beam, alpha, n_best) for those in likely]
+            plain = [
+                plain_search(those, beam, alpha, n_best, looked, beta)
+                for those, looked in zip(likely, covered, strict=True)
+            ]
             asked.clear()
-            said = searched(decoder, beam=beam, alpha=alpha, n_best=n_best)
-            assert len(asked) == max(needed for _, needed in plain)
+            said = searched(decoder, beam=beam, alpha=alpha, beta=beta, n_best=n_best)
+            needed = [length for _, length in plain]
+            assert asked == [beam * sum(length > step for length in needed) for step in range(max(needed))]
             for found, (best, _) in zip(ranked(said), plain, strict=True):
                 assert_same(found, best)
 
@@ -231,6 +296,9 @@ def test_scores_and_alignments_are_those_of_teacher_forcing(kind: Kind, attentio
                 worth(-nll, len(words), alpha) for (words, _), nll in zip(those, output.nll.tolist(), strict=True)
             ]
             assert [score for _, score in those] == pytest.approx(scores, rel=1e-5)
+            for scored, row in zip(said.ranked[example], range(len(those)), strict=True):
+                places = [place.weights[row, : len(scored.words)] for place in output.alignments]
+                torch.testing.assert_close(scored.weights, torch.stack(places).mean(dim=0))
             best = len(those[0][0])
             own, expected = (
                 [[None if part is None else part[row, :best] for part in alignment] for alignment in alignments]
@@ -294,7 +362,16 @@ def test_a_beam_of_more_than_one_is_beam_search_and_of_one_greedy() -> None:
     one = Search(limit=LIMIT, beam=1, length_penalty=2.0)(decoder, *read(decoder))
     three = Search(limit=LIMIT, beam=3, length_penalty=2.0)(decoder, *read(decoder))
     assert torch.equal(one.words, greedy(decoder, *read(decoder), limit=LIMIT).words)
-    assert three.ranked == searched(decoder, beam=3, alpha=2.0).ranked
+    assert ranked(three) == ranked(searched(decoder, beam=3, alpha=2.0))
+
+
+def test_one_that_is_to_be_scored_is_scored_by_beam_search() -> None:
+    decoder = decoder_of()
+    plain = Search(limit=LIMIT, beam=1, length_penalty=0.0)
+    scored = replace(plain, n_best=1, coverage_penalty=0.5)(decoder, *read(decoder))
+    assert torch.equal(scored.words, plain(decoder, *read(decoder)).words)
+    assert ranked(scored) == ranked(searched(decoder, beam=1, beta=0.5))
+    assert [len(those) for those in replace(plain, beam=3, n_best=2)(decoder, *read(decoder)).ranked] == [2] * BATCH
 
 
 @pytest.mark.parametrize(
@@ -304,6 +381,7 @@ def test_a_beam_of_more_than_one_is_beam_search_and_of_one_greedy() -> None:
         ({"limit": 0}, "limit=0: must be at least 1"),
         ({"length_penalty": -0.5}, r"length_penalty=-0\.5: must be a number of at least 0"),
         ({"length_penalty": float("nan")}, "length_penalty=nan: must be a number"),
+        ({"coverage_penalty": -0.1}, r"coverage_penalty=-0\.1: must be a number of at least 0"),
         ({"n_best": 4}, "n_best=4: must be at least 1 and at most beam=3"),
         ({"n_best": 0}, "n_best=0: must be at least 1"),
     ],
@@ -312,9 +390,8 @@ def test_an_impossible_search_is_refused(options: dict[str, Any], message: str) 
     decoder = decoder_of()
     with pytest.raises(ValueError, match=message):
         beam_search(decoder, *read(decoder), **{"beam": 3, "limit": 5, "length_penalty": 0.0, **options})
-    if "n_best" not in options:
-        with pytest.raises(ValueError, match=message):
-            Search(**{"beam": 3, "limit": 5, "length_penalty": 0.0, **options})
+    with pytest.raises(ValueError, match=message):
+        Search(**{"beam": 3, "limit": 5, "length_penalty": 0.0, **options})
 
 
 @pytest.mark.parametrize("task", ["captioning", "translation"])
@@ -323,8 +400,18 @@ def test_a_config_asks_for_a_beam_and_the_contract_holds(task: str) -> None:
     words = [f"task={task}", sizes, "budget.width=8", "task.model.limit=6"]
     with initialize_config_module("attnbench.conf", version_base="1.3"):
         plain = compose("run", words)
-        config = compose("run", [*words, "task.model.beam=3", "task.model.length_penalty=0.6"])
-    assert (plain.task.model.beam, plain.task.model.length_penalty) == (1, 0.0)
+        penalties = ["task.model.length_penalty=0.6", "task.model.coverage_penalty=0.2"]
+        config = compose("run", [*words, "task.model.beam=3", *penalties])
+    assert (plain.task.model.beam, plain.task.model.length_penalty, plain.task.model.coverage_penalty) == (1, 0.0, 0.0)
     built = instantiate(config.task)
-    assert built.model(ATTENTIONS["soft"]).search == Search(limit=6, beam=3, length_penalty=0.6)
+    assert built.model(ATTENTIONS["soft"]).search == Search(limit=6, beam=3, length_penalty=0.6, coverage_penalty=0.2)
     check_task(built, ATTENTIONS["soft"])
+
+
+def test_no_end_of_a_sentence_is_worth_more_than_the_bound_of_its_beginning() -> None:
+    worth_of = Worth(length_penalty=0.6, coverage_penalty=0.4)
+    visible = torch.ones(1, 3, dtype=torch.bool)
+    begun, grown = torch.tensor([[[0.9, 0.05, 0.05]]]), torch.tensor([[[1.1, 1.0, 0.9]]])
+    log_prob = torch.tensor([[-1.0]])
+    assert worth_of(log_prob, 1, begun, visible) < worth_of(log_prob, 3, grown, visible)
+    assert worth_of(log_prob, 3, grown, visible) <= worth_of.bound(log_prob, 3)
