@@ -5,9 +5,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from attnbench.attention import Attention
 from attnbench.benchmarks.flops import Config, flops_per_example
 from attnbench.tasks.base import Task
+from attnbench.tasks.estimators.places import places
 
 CLEAR_PEAK = "5"  # written to Linux' clear_refs it resets the process's peak resident size
 
@@ -18,9 +18,8 @@ def parameters(module: nn.Module) -> int:
 
 
 def attention_parameters(module: nn.Module) -> int:
-    """How many of them belong to its attentions."""
-    attentions = [inner for inner in module.modules() if isinstance(inner, Attention)]
-    owned = {id(p): p.numel() for attention in attentions for p in attention.parameters() if p.requires_grad}
+    """How many of them belong to the attentions that are compared; a self-attention is part of the model."""
+    owned = {id(p): p.numel() for attention in places(module) for p in attention.parameters() if p.requires_grad}
     return sum(owned.values())
 
 

@@ -149,6 +149,7 @@ def batches(stream: Iterator[str], size: int) -> Iterator[list[str]]:
 def translated(run: Restored, batch: Sequence[str], n_best: int | None) -> list[Line]:
     """The lines to write for a batch of lines to read: one for each, or `n_best`; empty ones where nothing is said."""
     task = run.task
+    assert isinstance(task, Translation)
     count = n_best or 1
     found = [[Line()] * count for _ in batch]
     source = as_data(task.data.source, batch)

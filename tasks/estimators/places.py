@@ -6,12 +6,16 @@ from contextlib import contextmanager
 from torch import Tensor, nn
 
 from attnbench.attention import Attention
+from attnbench.tasks.sequence.self_attention import OtherSelfAttention
 
 
 def places(model: nn.Module) -> list[Attention]:
-    """The model's attentions, without those that are parts of another (heads)."""
-    found = {name: module for name, module in model.named_modules() if isinstance(module, Attention)}
-    return [module for name, module in found.items() if not any(name.startswith(f"{other}.") for other in found)]
+    """The model's attentions to what it reads, without those that are parts of another (heads)."""
+    found = {
+        name: module for name, module in model.named_modules() if isinstance(module, Attention | OtherSelfAttention)
+    }
+    outer = {name: module for name, module in found.items() if not any(name.startswith(f"{own}.") for own in found)}
+    return [module for module in outer.values() if isinstance(module, Attention)]
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The one recurrent decoder: attends before each word, for captions and translations alike."""
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -12,6 +12,7 @@ from attnbench.tasks.sequence.decoder import Advanced, Decoder, for_rows, likeli
 from attnbench.tasks.sequence.text import Vocabulary
 
 Cell = Literal["gru", "lstm"]
+Readout = Literal["tanh", "maxout"]
 
 
 class State(NamedTuple):
@@ -31,8 +32,10 @@ class RecurrentDecoder(Decoder[Memory, State]):
     p(y_t) = softmax(V tanh(W [s_t; c_t; E y_{t-1}])).
 
     Bahdanau et al. 2015, A.2.2 with a GRU, Xu et al. 2015, §3.1.2 with an LSTM (whose memory starts as tanh(W_c a)). The deep
-    output layer is tanh where Bahdanau has maxout and Xu nothing; it is the same for both cells. `gate` gives the scalar
-    β_t = σ(w · s_{t-1} + b), by which the decoder may set aside what it sees (Xu et al. 2015, §4.2.1); without it β_t = 1.
+    output layer is tanh where Bahdanau has maxout and Xu nothing; it is the same for both cells. `readout` of `maxout` is
+    max(t̃_{2j-1}, t̃_{2j}) over t̃ = W [s_t; c_t; E y_{t-1}], which is twice as wide (Bahdanau has s_{t-1} there). `gate` gives
+    the scalar β_t = σ(w · s_{t-1} + b), by which the decoder may set aside what it sees (Xu et al. 2015, §4.2.1); without it
+    β_t = 1.
     """
 
     def __init__(
@@ -47,8 +50,12 @@ class RecurrentDecoder(Decoder[Memory, State]):
         cell: Cell,
         dropout: float,
         gate: bool = False,
+        readout: Readout = "tanh",
     ) -> None:
+        if readout not in get_args(Readout):
+            raise ValueError(f"readout={readout}: must be one of {', '.join(get_args(Readout))}")
         super().__init__()
+        self.maxout = readout == "maxout"
         self.embedding = nn.Embedding(words, embedding_dim, padding_idx=Vocabulary.pad)
         self.start_hidden = nn.Linear(start_dim, hidden_dim)
         self.start_cell = nn.Linear(start_dim, hidden_dim) if cell == "lstm" else None
@@ -56,7 +63,7 @@ class RecurrentDecoder(Decoder[Memory, State]):
         self.gate = nn.Linear(hidden_dim, 1) if gate else None
         step = nn.LSTMCell if cell == "lstm" else nn.GRUCell
         self.cell: nn.LSTMCell | nn.GRUCell = step(embedding_dim + memory_dim, hidden_dim)
-        self.readout = nn.Linear(hidden_dim + memory_dim + embedding_dim, hidden_dim)
+        self.readout = nn.Linear(hidden_dim + memory_dim + embedding_dim, hidden_dim * (2 if self.maxout else 1))
         self.output = nn.Linear(hidden_dim, words)
         self.dropout = nn.Dropout(dropout)
 
@@ -99,7 +106,9 @@ class RecurrentDecoder(Decoder[Memory, State]):
         embedded: Float[Tensor, "*batch embedding"],
     ) -> Float[Tensor, "*batch words"]:
         """Scores of the next word."""
-        return self.output(self.dropout(torch.tanh(self.readout(torch.cat([hidden, context, embedded], dim=-1)))))
+        deep = self.readout(torch.cat([hidden, context, embedded], dim=-1))
+        deep = deep.unflatten(-1, (-1, 2)).amax(dim=-1) if self.maxout else torch.tanh(deep)
+        return self.output(self.dropout(deep))
 
     def advance(self, words: Int[Tensor, " rows"], state: State, memory: Memory) -> Advanced:
         """One step from the last words' numbers."""

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from attnbench.attention import Alignment, AttentionFactory, Memory
 from attnbench.tasks.base import Output
 from attnbench.tasks.sequence.decoder import Advanced, Decoder, for_rows, likelihood
-from attnbench.tasks.sequence.transformer_layer import Before, Layer, Norm
+from attnbench.tasks.sequence.self_attention import Before
+from attnbench.tasks.sequence.transformer_layer import Layer, Norm
 
 
 class State(NamedTuple):
@@ -33,7 +34,8 @@ class TransformerDecoder(Decoder[tuple[Memory, ...], State]):
 
     Attention to what is read is the attention it is given, one in each layer, with the annotations as keys and values. `norm` is
     `pre`, with one more after the last layer, or `post`, as in the paper. `tied` words have the same vectors going in and
-    coming out, V = E (§3.4). Dropout is that of §5.4, and one between the feed-forward network's two maps.
+    coming out, V = E (§3.4). Dropout is that of §5.4, and one between the feed-forward network's two maps. `self_attention`
+    stands where given for the paper's, of so many `heads`.
     """
 
     def __init__(
@@ -49,15 +51,15 @@ class TransformerDecoder(Decoder[tuple[Memory, ...], State]):
         dropout: float,
         norm: Norm = "pre",
         tied: bool = True,
+        self_attention: AttentionFactory | None = None,
     ) -> None:
         super().__init__()
         check_sizes(layers=layers, hidden_dim=hidden_dim, heads=heads, feed_forward_dim=feed_forward_dim, norm=norm)
-        self.hidden_dim = hidden_dim
-        self.embedding = nn.Embedding(words, hidden_dim)
-        nn.init.normal_(self.embedding.weight, std=hidden_dim**-0.5)  # numbers of size 1 once they are scaled
+        self.embedding = word_vectors(words, hidden_dim)
         sizes = {"memory_dim": memory_dim, "hidden_dim": hidden_dim, "feed_forward_dim": feed_forward_dim}
         self.layers = nn.ModuleList(
-            Layer(attention, heads=heads, dropout=dropout, norm=norm, **sizes) for _ in range(layers)
+            Layer(attention, heads=heads, dropout=dropout, norm=norm, other=self_attention, **sizes)
+            for _ in range(layers)
         )
         self.norm = nn.LayerNorm(hidden_dim) if norm == "pre" else nn.Identity()
         self.output = nn.Linear(hidden_dim, words)
@@ -87,8 +89,7 @@ class TransformerDecoder(Decoder[tuple[Memory, ...], State]):
         self, words: Int[Tensor, "rows length"], state: State, memory: tuple[Memory, ...]
     ) -> tuple[Float[Tensor, "rows length words"], list[Alignment], State]:
         """A first stretch of words, or one word after others: scores of what follows each, where they looked, the next state."""
-        embedded = self.embedding(words) * math.sqrt(self.hidden_dim)
-        current = self.dropout(embedded + sinusoids(state.said, words.shape[1], embedded))
+        current = self.dropout(placed(self.embedding, words, state.said))
         alignments: list[Alignment] = []
         after: list[Before] = []
         for layer, before, own in zip(self.layers, state.layers, memory, strict=True):
@@ -112,6 +113,21 @@ class TransformerDecoder(Decoder[tuple[Memory, ...], State]):
         """Teacher-forced over `target`, which runs from the start to the end symbol; queries are its words but the first."""
         logits, alignments, _ = self.read(target[:, :-1], self.start(summary), memory)
         return likelihood(logits, target, alignments, gold)
+
+
+def placed(
+    embedding: nn.Embedding, words: Int[Tensor, "rows length"], first: int = 0
+) -> Float[Tensor, "rows length hidden"]:
+    """√d E y_t + PE(t) of words from the given position on. Vaswani et al. 2017, §3.4-3.5."""
+    embedded = embedding(words) * math.sqrt(embedding.embedding_dim)
+    return embedded + sinusoids(first, words.shape[1], embedded)
+
+
+def word_vectors(words: int, size: int) -> nn.Embedding:
+    """Embeddings whose numbers are of size 1 once they are scaled."""
+    embedding = nn.Embedding(words, size)
+    nn.init.normal_(embedding.weight, std=size**-0.5)
+    return embedding
 
 
 def sinusoids(first: int, length: int, like: Float[Tensor, "*batch hidden"]) -> Float[Tensor, "length hidden"]:
