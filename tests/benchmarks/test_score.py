@@ -323,8 +323,8 @@ def told(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 
 OPTIONS = {
-    "": "score: say what kind of predictions: captioning",
-    "captionning": "captionning: no such kind of predictions; did you mean captioning? choices: captioning",
+    "": "score: say what kind of predictions: alignment, captioning",
+    "captionning": "captionning: no such kind of predictions; did you mean captioning? choices: alignment, captioning",
     "captioning": "the following arguments are required: --predictions, --references; see attnbench score captioning --help",
     "captioning FILES --tokenizer ptp": "--tokenizer ptp: no such choice; did you mean ptb? choices: auto, ptb, python",
     "captioning FILES --tokenized --tokenizer ptb": "--tokenizer ptb: --tokenized says that nothing is to be tokenised",
