@@ -109,7 +109,9 @@ class Captioning(Task):
         gold = None
         if "gold" in rows and grid == self.data.marked:
             gold = link_matrix([links[0] for links in rows["gold"]], target.shape[1] - 1, math.prod(grid))
-        seen: list[Picture] = [Middle(*picture) for picture in pictures] if crops(self.encoder) else pictures
+        seen: list[Picture] = (
+            [Middle(picture.data, picture.path) for picture in pictures] if crops(self.encoder) else pictures
+        )
         return Captioned(images, grids, grid, target, gold, rows["captions"], rows.get("facts"), seen)
 
     def model(self, attention: AttentionFactory) -> Model:

@@ -5,7 +5,7 @@ import io
 import struct
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -18,11 +18,15 @@ from torchvision.transforms.v2 import functional as transforms
 from attnbench.tasks.source import DataError
 
 
-class Picture(NamedTuple):
-    """Encoded bytes, or the file that holds them; as `datasets.Image(decode=False)` hands them out."""
+class Picture:
+    """Encoded bytes, or the file that holds them; as `datasets.Image(decode=False)` hands them out.
 
-    data: bytes | None
-    path: str | None
+    No tuple: what brings a batch to its device goes through tuples number by number, and through the bytes of every image.
+    """
+
+    def __init__(self, data: bytes | None, path: str | None) -> None:
+        self.data = data
+        self.path = path
 
     @classmethod
     def of(cls, kept: Mapping[str, Any]) -> "Picture":

@@ -7,6 +7,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import torch
+from pytorch_lightning.utilities import move_data_to_device
 from torch.nn import functional
 
 from attnbench.attention import AttentionFactory, Composed
@@ -325,3 +326,15 @@ def test_kept_grids_train_the_same_model_as_grids_computed_for_every_batch(tmp_p
         losses[kept is None] = output.nll.detach()
         assert all(p.grad is None for p in network.annotations.encoder.parameters())
     torch.testing.assert_close(losses[True], losses[False], rtol=1e-3, atol=1e-3)
+
+
+def test_bringing_a_batch_to_its_device_leaves_encoded_images_alone() -> None:
+    class Touched(bytes):
+        def __iter__(self) -> Any:
+            raise AssertionError("the bytes of an image are gone through one by one")
+
+    some = task()
+    batch = some.collate(some.data.splits["test"][:2])
+    encoded = [Picture(Touched(picture.content()), None) for picture in batch.pictures]
+    moved = move_data_to_device(batch._replace(pictures=encoded), torch.device("cpu"))
+    assert moved.pictures == encoded
