@@ -1,13 +1,12 @@
 """The command `attnbench show RUN`: what a run's model says of one example, or of any image, and where it looked."""
 
-import argparse
 import io
 import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
 
+from attnbench.benchmarks.arguments import Arguments
 from attnbench.benchmarks.errors import InputError
 from attnbench.benchmarks.exhibit import Exhibit, data_url, exhibit
 from attnbench.benchmarks.exhibit_picture import picture
@@ -19,11 +18,11 @@ from attnbench.tasks.captioning.picture import Picture
 BEAM = "task.model.beam"
 
 
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaint is one line."""
+class Parser(Arguments):
+    """What the command line may say."""
 
     def __init__(self) -> None:
-        super().__init__(prog="attnbench show", allow_abbrev=False, description=__doc__)
+        super().__init__("attnbench show", __doc__)
         self.add_argument("run", type=Path, metavar="RUN", help="a run's folder, which holds record.json and best.ckpt")
         what = self.add_mutually_exclusive_group(required=True)
         what.add_argument("--example", type=int, metavar="N", help="the Nth example of the split, from 1")
@@ -36,10 +35,6 @@ class Parser(argparse.ArgumentParser):
         self.add_argument(
             "--data-dir", default=os.environ.get("ATTNBENCH_DATA"), help="where data sets lie (ATTNBENCH_DATA)"
         )
-
-    def error(self, message: str) -> NoReturn:
-        """Raises InputError."""
-        raise InputError(f"{message}; see {self.prog} --help")
 
 
 def show(arguments: Sequence[str]) -> Path:

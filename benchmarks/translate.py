@@ -8,12 +8,13 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, NoReturn, get_args
+from typing import NamedTuple, get_args
 
 from jaxtyping import Float
 from rich.console import Console
 from torch import Tensor
 
+from attnbench.benchmarks.arguments import Arguments
 from attnbench.benchmarks.errors import InputError
 from attnbench.benchmarks.record import read_record
 from attnbench.benchmarks.restored import Restored, restored
@@ -33,11 +34,11 @@ from attnbench.tasks.translation.word_alignment import word_weights
 SEARCH = ("beam", "length_penalty", "coverage_penalty", "n_best")
 
 
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaint is one line."""
+class Parser(Arguments):
+    """What the command line may say."""
 
     def __init__(self) -> None:
-        super().__init__(prog="attnbench translate", allow_abbrev=False, description=__doc__)
+        super().__init__("attnbench translate", __doc__)
         self.add_argument("run", type=Path, metavar="RUN", help="a run's folder, which holds record.json and best.ckpt")
         self.add_argument("--beam", type=int, metavar="N", help="hypotheses kept a step (the run's own)")
         self.add_argument("--length-penalty", type=float, metavar="α", help="the run's own; see docs/translating.md")
@@ -50,10 +51,6 @@ class Parser(argparse.ArgumentParser):
         self.add_argument(
             "--data-dir", default=os.environ.get("ATTNBENCH_DATA"), help="where data sets lie (ATTNBENCH_DATA)"
         )
-
-    def error(self, message: str) -> NoReturn:
-        """Raises InputError."""
-        raise InputError(f"{message}; see {self.prog} --help")
 
 
 class Line(NamedTuple):

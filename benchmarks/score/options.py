@@ -1,26 +1,21 @@
 """What the kinds of `attnbench score` share on the command line."""
 
-import argparse
 from pathlib import Path
-from typing import NoReturn
 
+from attnbench.benchmarks.arguments import Arguments
 from attnbench.benchmarks.errors import InputError
 
 
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaint is one line; it knows the options that every kind has."""
+class Parser(Arguments):
+    """The options that every kind has."""
 
     def __init__(self, kind: str, description: str) -> None:
-        super().__init__(prog=f"attnbench score {kind}", allow_abbrev=False, description=description)
+        super().__init__(f"attnbench score {kind}", description)
         self.add_argument("--predictions", required=True, type=Path, metavar="FILE", help="what was said")
         self.add_argument("--references", required=True, type=Path, metavar="FILE", help="what should have been said")
         self.add_argument("--out", type=Path, metavar="FILE", help="where to write the figures as JSON")
         self.add_argument("--each", action="store_true", help="put each prediction's figures into the JSON")
         self.add_argument("--partial", action="store_true", help="leave out references without prediction")
-
-    def error(self, message: str) -> NoReturn:
-        """Raises InputError."""
-        raise InputError(f"{message}; see {self.prog} --help")
 
 
 def refuse_odd_out(out: Path | None, *, each: bool) -> None:

@@ -1,26 +1,18 @@
 """The command line of `attnbench speed`, every value checked before anything is measured."""
 
-import argparse
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import torch
 
+from attnbench.benchmarks.arguments import Arguments
 from attnbench.benchmarks.errors import InputError, did_you_mean
 from attnbench.benchmarks.speed.plan import DEVICES, DTYPES, PASSES, Pass, Plan
 from attnbench.benchmarks.speed.sizes import DIMENSIONS, Growth, Sizes
 
 BASE = Sizes(batch=8, queries=64, memory=256, hidden=256)
 MIB = 2**20
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaint is one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raises InputError."""
-        raise InputError(f"{message}; see attnbench speed --help")
 
 
 class Given(NamedTuple):
@@ -31,11 +23,10 @@ class Given(NamedTuple):
     out: Path
 
 
-def parser() -> Parser:
+def parser() -> Arguments:
     """The options, with their help."""
-    made = Parser(
+    made = Arguments(
         prog="attnbench speed",
-        allow_abbrev=False,
         description="Measures attention mechanisms alone: time and peak memory, over growing sizes.",
     )
     made.add_argument("attention", nargs="*", metavar="attention=NAME,...", help="mechanisms, with overrides as in run")

@@ -14,6 +14,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from attnbench.benchmarks.arguments import Arguments
 from attnbench.benchmarks.cell import Cell, cell_of
 from attnbench.benchmarks.cost import PeakMemory
 from attnbench.benchmarks.errors import InputError
@@ -23,7 +24,7 @@ from attnbench.benchmarks.plugins import register
 from attnbench.benchmarks.progress import Silent
 from attnbench.benchmarks.provenance import provenance
 from attnbench.benchmarks.record import write_json
-from attnbench.benchmarks.speed.options import Parser, whole
+from attnbench.benchmarks.speed.options import whole
 from attnbench.benchmarks.speed.peak_rate import peak_rate
 from attnbench.benchmarks.training import Built, build, quiet, trainer
 
@@ -104,11 +105,10 @@ def training_speed(arguments: Sequence[str]) -> None:
         Console().print(f"result: {words.out}", markup=False, highlight=False, soft_wrap=True)
 
 
-def parser() -> Parser:
+def parser() -> Arguments:
     """The options, with their help."""
-    made = Parser(
+    made = Arguments(
         prog="attnbench speed training",
-        allow_abbrev=False,
         description="Measures how fast a cell trains; everything else is KEY=VALUE as in attnbench run.",
     )
     made.add_argument("--steps", default="50", metavar="N", help="steps that are measured (default 50)")

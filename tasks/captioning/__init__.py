@@ -124,9 +124,7 @@ class Captioning(Task):
         """Takes the vocabulary."""
         self.recalled = dict(kept)
         if "words" in kept:
-            self.vocabulary = Vocabulary(())
-            self.vocabulary.words = list(kept["words"])
-            self.vocabulary.numbers = {word: number for number, word in enumerate(self.vocabulary.words)}
+            self.vocabulary = Vocabulary.of(kept["words"])
 
     def image_size(self) -> list[int]:
         """Width and height of the first training image, which are those of all where the encoder leaves images as they are."""
