@@ -15,6 +15,7 @@ class Budget:
     `schedule` and `warmup` say how the learning rate goes (`tasks.schedule`). `patience` ends training after so many epochs
     without a better primary measure on validation examples; None goes through all epochs. With `averaging`, what is validated,
     kept and tested is a moving average of the weights, m ← averaging · m + (1 - averaging) · w after each step.
+    `label_smoothing` is the share of each symbol's likelihood that is asked of all words alike (Szegedy et al. 2016, §7).
     `match` says what of the model is to be as large as with the attention preset `reference`; see `matching`.
     """
 
@@ -28,6 +29,7 @@ class Budget:
     warmup: float = 0.0
     patience: int | None = None
     averaging: float | None = None
+    label_smoothing: float = 0.0
     match: Match = "none"
     reference: str = "additive_soft"
 
@@ -42,6 +44,8 @@ class Budget:
                 raise ValueError(f"{name}={value}: must be a number above 0")
         if not isinstance(self.dropout, int | float) or not 0 <= self.dropout < 1:
             raise ValueError(f"dropout={self.dropout}: must be a number from 0 to below 1")
+        if not isinstance(self.label_smoothing, int | float) or not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"label_smoothing={self.label_smoothing}: must be a number from 0 to below 1")
         Schedule(self.schedule, self.warmup)  # refuses what it cannot be
         if self.patience is not None and (type(self.patience) is not int or self.patience < 1):
             raise ValueError(f"patience={self.patience}: must be a whole number of epochs, 1 or more, or null")

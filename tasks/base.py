@@ -22,6 +22,9 @@ class Output(NamedTuple):
     gold: Bool[Tensor, "batch query memory"] | None = None  # where one should look, if anyone knows
     penalty: Float[Tensor, " batch"] | None = None  # what the model itself adds to the loss
     steps: Float[Tensor, "batch query"] | None = None  # the nll of the symbol that follows each query, where one does
+    spread: Float[Tensor, " batch"] | None = (
+        None  # as nll, had every symbol been asked for alike: Σ_t mean_v -log p_t(v)
+    )
 
 
 @runtime_checkable

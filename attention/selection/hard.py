@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float, Int
@@ -12,25 +12,32 @@ from attnbench.attention.core import Alignment, Score, Selection
 from attnbench.attention.selection.refusal import refuse_no_score
 
 Choice = Literal["drawn", "likeliest", "expected"] | Iterator[int]
+Evaluation = Literal["likeliest", "expected"]
 
 
 class Hard(Selection):
-    """s ~ Categorical(softmax(e)), α = onehot(s). Xu et al. 2015, §4.1, eq. 8-9; at evaluation s = argmax e.
+    """s ~ Categorical(softmax(e)), α = onehot(s). Xu et al. 2015, §4.1, eq. 8-9.
+
+    At `evaluation` s = argmax e (`likeliest`); or α = softmax(e), the context that is `expected` of a draw, by which the code of
+    Show, Attend and Tell writes its captions unless it is told to draw.
 
     The draw passes no gradient; the returned log-probability of the draw and the entropy of the distribution (nats) do, and
     an estimator trains the scores with them (REINFORCE, `attnbench.tasks.estimators`).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, evaluation: Evaluation = "likeliest") -> None:
+        if evaluation not in get_args(Evaluation):
+            raise ValueError(f"evaluation={evaluation}: must be one of {', '.join(get_args(Evaluation))}")
         super().__init__()
+        self.evaluation: Evaluation = evaluation
         self.choice: Choice = "drawn"
 
     def forward(self, scores: Float[Tensor, "batch query memory"]) -> Alignment:
-        """One-hot weights: a draw in training, the likeliest position otherwise; `choosing` asks for other choices."""
+        """One-hot weights: a draw in training, the likeliest position otherwise; `choosing` and `evaluation` ask for others."""
         log_probs = torch.log_softmax(scores.float() if scores.dtype != torch.float64 else scores, dim=-1)
         # p log p is 0 at p = 0; written so that its gradient is 0 there too instead of 0 · inf.
         entropy = -(log_probs.exp() * log_probs.masked_fill(log_probs == -torch.inf, 0.0)).sum(dim=-1)
-        if self.training and self.choice == "expected":
+        if (self.choice if self.training else self.evaluation) == "expected":
             return Alignment(log_probs.exp().to(scores.dtype), None, entropy)
         chosen = self.chosen(log_probs)
         weights = torch.zeros_like(scores).scatter_(-1, chosen.unsqueeze(-1), 1.0)

@@ -24,8 +24,12 @@ class Marginal(Estimator):
     are refused. The model's penalty is the one expected of p(s). With dropout, which differs between passes, it is an estimate.
     """
 
-    def __init__(self, *, limit: int = 256) -> None:
+    def __init__(self, *, limit: int = 256, label_smoothing: float = 0.0) -> None:
         super().__init__()
+        if label_smoothing:
+            raise ValueError(
+                f"label_smoothing={label_smoothing}: estimator=marginal is a likelihood and no more; must be 0"
+            )
         if limit < 1:
             raise ValueError(f"limit={limit}: must be at least 1, the most choices to try")
         self.limit = limit

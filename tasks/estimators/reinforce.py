@@ -18,7 +18,7 @@ from attnbench.tasks.estimators.baselines import (
     SelfCritical,
 )
 from attnbench.tasks.estimators.estimator import Estimate, Estimator
-from attnbench.tasks.estimators.likelihood import nats_a_symbol
+from attnbench.tasks.estimators.likelihood import check_smoothing, nats_a_symbol
 from attnbench.tasks.estimators.places import listening, places
 from attnbench.tasks.estimators.rewards import Reward, rewards
 
@@ -43,6 +43,8 @@ class Reinforce(Estimator):
     their gradient straight. The paper has a share of one half throughout (one coin a batch in its authors' code). Here it is
     `expected_first` for the first `expected_hold` of training and then moves evenly to `expected_last` at its end.
 
+    `label_smoothing` is that of the likelihood alone; rewards are log-likelihoods as they are.
+
     With λ_r = 1, λ_e = 0, no expected contexts and reward `example`, or `to_go` with discount 1, the gradient is the unbiased one
     of E_s[log p(y|s)]. The defaults are not: they are what trains on all of the embedded tasks (docs/hard-attention.md).
     """
@@ -60,8 +62,10 @@ class Reinforce(Estimator):
         expected_first: float = 1.0,
         expected_last: float = 0.0,
         expected_hold: float = 0.5,
+        label_smoothing: float = 0.0,
     ) -> None:
         super().__init__()
+        check_smoothing(label_smoothing)
         for name, value, choices in (("reward", reward, Reward), ("baseline", baseline, BaselineName)):
             if value not in get_args(choices):
                 raise ValueError(f"{name}={value}: must be one of {', '.join(get_args(choices))}")
@@ -78,6 +82,7 @@ class Reinforce(Estimator):
         self.entropy_weight = entropy_weight
         self.samples = samples
         self.expected_first, self.expected_last, self.expected_hold = expected_first, expected_last, expected_hold
+        self.label_smoothing = label_smoothing
         self.kind: BaselineName = baseline
         self.decay = baseline_decay
         self.baselines = nn.ModuleList()
@@ -128,7 +133,7 @@ class Reinforce(Estimator):
     def estimate(self, model: Model, batch: Any, passes: list[Pass]) -> Estimate:
         """The loss from one pass or several draws of it."""
         output = passes[0].output
-        loss = torch.stack([nats_a_symbol(one.output) for one in passes]).mean()
+        loss = torch.stack([nats_a_symbol(one.output, self.label_smoothing) for one in passes]).mean()
         gain = loss.new_zeros(())
         for place in range(len(output.alignments)):
             aligned = [one.output.alignments[place] for one in passes]

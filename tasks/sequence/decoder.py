@@ -7,11 +7,11 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkabl
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn import functional
 
 from attnbench.attention import Alignment, Attention, Memory
 from attnbench.tasks.base import Output
 from attnbench.tasks.sequence.text import Vocabulary
+from attnbench.tasks.sequence.word_loss import word_loss
 
 
 @runtime_checkable
@@ -79,17 +79,16 @@ def for_rows(attention: Attention, memory: Memory, times: int) -> Memory:
 
 
 def likelihood(
-    logits: Float[Tensor, "batch query words"],
+    features: Float[Tensor, "batch query feature"],
+    layer: nn.Linear,
     target: Int[Tensor, "batch length"],
     alignments: Sequence[Alignment],
     gold: Bool[Tensor, "batch query memory"] | None,
 ) -> Output:
-    """The output of a teacher-forced pass; padding of `target` counts nowhere."""
+    """The output of a teacher-forced pass, from what the output layer over words reads; padding of `target` counts nowhere."""
     asked = target[:, 1:]
-    nll = functional.cross_entropy(
-        logits.flatten(0, 1).float(), asked.flatten(), ignore_index=Vocabulary.pad, reduction="none"
-    )
     counted = asked != Vocabulary.pad
-    steps = nll.view_as(asked)
+    losses = word_loss(features.flatten(0, 1), layer.weight, layer.bias, asked.flatten())
+    steps, spread = (loss.view_as(asked).masked_fill(~counted, 0.0) for loss in losses)
     kept = [alignment.keep(counted) for alignment in alignments]
-    return Output(steps.sum(dim=1), counted.sum(dim=1), kept, gold, steps=steps)
+    return Output(steps.sum(dim=1), counted.sum(dim=1), kept, gold, steps=steps, spread=spread.sum(dim=1))

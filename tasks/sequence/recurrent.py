@@ -99,22 +99,21 @@ class RecurrentDecoder(Decoder[Memory, State]):
             after = State(self.cell(inward, state.hidden), state.cell, attended.past)
         return context, attended.alignment.apart(), after
 
-    def logits(
+    def deep(
         self,
         hidden: Float[Tensor, "*batch hidden"],
         context: Float[Tensor, "*batch value"],
         embedded: Float[Tensor, "*batch embedding"],
-    ) -> Float[Tensor, "*batch words"]:
-        """Scores of the next word."""
-        deep = self.readout(torch.cat([hidden, context, embedded], dim=-1))
-        deep = deep.unflatten(-1, (-1, 2)).amax(dim=-1) if self.maxout else torch.tanh(deep)
-        return self.output(self.dropout(deep))
+    ) -> Float[Tensor, "*batch hidden"]:
+        """What the output layer reads."""
+        read = self.readout(torch.cat([hidden, context, embedded], dim=-1))
+        return self.dropout(read.unflatten(-1, (-1, 2)).amax(dim=-1) if self.maxout else torch.tanh(read))
 
     def advance(self, words: Int[Tensor, " rows"], state: State, memory: Memory) -> Advanced:
         """One step from the last words' numbers."""
         embedded = self.embedding(words)
         context, alignment, after = self.step(embedded, state, memory)
-        return Advanced(self.logits(after.hidden, context, embedded), [alignment], after)
+        return Advanced(self.output(self.deep(after.hidden, context, embedded)), [alignment], after)
 
     def forward(
         self,
@@ -133,4 +132,4 @@ class RecurrentDecoder(Decoder[Memory, State]):
         hidden = torch.stack([step[0] for step in taken], dim=1)
         context = torch.stack([step[1] for step in taken], dim=1)
         alignment = Alignment.join([step[2] for step in taken])
-        return likelihood(self.logits(hidden, context, embedded), target, [alignment], gold)
+        return likelihood(self.deep(hidden, context, embedded), self.output, target, [alignment], gold)

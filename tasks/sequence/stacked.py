@@ -94,7 +94,7 @@ class StackedDecoder(Decoder[Memory, State]):
     ) -> Output:
         """Teacher-forced over `target`, which runs from the start to the end symbol; queries are its words but the first."""
         top, alignment, _ = self.read(self.dropout(self.embedding(target[:, :-1])), self.start(summary), memory)
-        return likelihood(self.output(self.dropout(top)), target, [alignment], gold)
+        return likelihood(self.dropout(top), self.output, target, [alignment], gold)
 
 
 def last_states(

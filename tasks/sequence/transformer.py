@@ -87,8 +87,8 @@ class TransformerDecoder(Decoder[tuple[Memory, ...], State]):
 
     def read(
         self, words: Int[Tensor, "rows length"], state: State, memory: tuple[Memory, ...]
-    ) -> tuple[Float[Tensor, "rows length words"], list[Alignment], State]:
-        """A first stretch of words, or one word after others: scores of what follows each, where they looked, the next state."""
+    ) -> tuple[Float[Tensor, "rows length hidden"], list[Alignment], State]:
+        """A first stretch of words, or one word after others: what the output layer reads, where they looked, the next state."""
         current = self.dropout(placed(self.embedding, words, state.said))
         alignments: list[Alignment] = []
         after: list[Before] = []
@@ -96,12 +96,12 @@ class TransformerDecoder(Decoder[tuple[Memory, ...], State]):
             current, alignment, left = layer(current, before, own)
             alignments.append(alignment)
             after.append(left)
-        return self.output(self.norm(current)), alignments, State(tuple(after))
+        return self.norm(current), alignments, State(tuple(after))
 
     def advance(self, words: Int[Tensor, " rows"], state: State, memory: tuple[Memory, ...]) -> Advanced:
         """One step from the last words' numbers."""
-        logits, alignments, after = self.read(words.unsqueeze(1), state, memory)
-        return Advanced(logits.squeeze(1), alignments, after)
+        top, alignments, after = self.read(words.unsqueeze(1), state, memory)
+        return Advanced(self.output(top).squeeze(1), alignments, after)
 
     def forward(
         self,
@@ -111,8 +111,8 @@ class TransformerDecoder(Decoder[tuple[Memory, ...], State]):
         gold: Bool[Tensor, "batch query memory"] | None = None,
     ) -> Output:
         """Teacher-forced over `target`, which runs from the start to the end symbol; queries are its words but the first."""
-        logits, alignments, _ = self.read(target[:, :-1], self.start(summary), memory)
-        return likelihood(logits, target, alignments, gold)
+        top, alignments, _ = self.read(target[:, :-1], self.start(summary), memory)
+        return likelihood(top, self.output, target, alignments, gold)
 
 
 def placed(

@@ -246,6 +246,7 @@ PRESETS = {
     "mocha": ("additive", "chunkwise"),
     "monotonic": ("additive", "monotonic"),
     "luong_local_p": ("general", "softmax"),
+    "show_attend_tell_hard": ("additive", "softmax"),  # which is what it does in evaluation
 }
 
 
@@ -253,7 +254,6 @@ ALIASES = {
     "attentive_reader": "additive_soft",
     "bahdanau": "additive_soft",
     "luong_dot": "dot_soft",
-    "show_attend_tell_hard": "additive_hard",
     "show_attend_tell_soft": "additive_soft",
     "stanford_reader": "luong_general",
 }

@@ -70,6 +70,24 @@ def test_likelihood_is_nats_a_symbol_and_the_mean_penalty() -> None:
     assert loss(Likelihood(), output_with([6.0, 2.0], [3, 1], penalty=True)) == pytest.approx(2.5)
 
 
+@pytest.mark.parametrize("kind", [Likelihood, Reinforce])
+def test_label_smoothing_asks_a_share_of_all_words_alike(kind: Any) -> None:
+    output = output_with([6.0, 2.0], [3, 1], drawn=False, penalty=True)._replace(spread=torch.tensor([12.0, 8.0]))
+    # (1 - 0.25) · 8 / 4 + 0.25 · 20 / 4, and the penalty's mean
+    assert loss(kind(label_smoothing=0.25).train(), output) == pytest.approx(2.75 + 0.5)
+    assert loss(kind().train(), output) == pytest.approx(2.0 + 0.5)
+
+
+def test_label_smoothing_is_refused_where_there_is_none() -> None:
+    with pytest.raises(ValueError, match=r"label_smoothing=0\.1: this model has none; must be 0"):
+        loss(Likelihood(label_smoothing=0.1), output_with([1.0], [1]))
+    with pytest.raises(ValueError, match=r"label_smoothing=0\.1: estimator=marginal .* must be 0"):
+        Marginal(label_smoothing=0.1)
+    for estimator in (Likelihood, Reinforce):
+        with pytest.raises(ValueError, match=r"label_smoothing=1\.0: must be from 0"):
+            estimator(label_smoothing=1.0)
+
+
 @pytest.mark.parametrize("estimator", [reinforce(), Marginal()], ids=["reinforce", "marginal"])
 def test_nothing_drawn_gets_likelihood_alone(estimator: Any) -> None:
     output = output_with([6.0, 2.0], [3, 1], drawn=False, penalty=True)

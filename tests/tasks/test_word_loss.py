@@ -1,0 +1,114 @@
+"""The loss in pieces is the loss in one piece."""
+
+from typing import NamedTuple
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from attnbench.tasks.sequence import word_loss as module
+from attnbench.tasks.sequence.word_loss import word_loss
+
+
+class Layer(NamedTuple):
+    features: Tensor
+    weight: Tensor
+    bias: Tensor
+    asked: Tensor
+
+
+def layer(rows: int = 7, words: int = 11, dtype: torch.dtype = torch.float64) -> Layer:
+    random = torch.Generator().manual_seed(0)
+    sizes = ((rows, 5), (words, 5), (words,))
+    parts = [torch.randn(*size, generator=random, dtype=dtype).requires_grad_() for size in sizes]
+    return Layer(*parts, asked=torch.randint(words, (rows,), generator=random))
+
+
+def plain(some: Layer, label_smoothing: float = 0.0) -> Tensor:
+    scores = functional.linear(some.features, some.weight, some.bias)
+    return functional.cross_entropy(scores, some.asked, reduction="none", label_smoothing=label_smoothing)
+
+
+@pytest.fixture(params=[1, 25, 33, 1000], ids=["row by row", "two rows", "three rows", "whole"])
+def sizes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SCORES", request.param)
+
+
+@pytest.mark.usefixtures("sizes")
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_losses_and_gradients_are_those_of_cross_entropy_whatever_the_pieces(smoothing: float) -> None:
+    some, weights = layer(), torch.rand(7, dtype=torch.float64)  # rows may count differently
+    losses = word_loss(*some)
+    expected, found = plain(some, smoothing), (1 - smoothing) * losses.nll + smoothing * losses.spread
+    torch.testing.assert_close(found, expected)
+    for reference, own in zip(
+        torch.autograd.grad((expected * weights).sum(), some[:3]),
+        torch.autograd.grad((found * weights).sum(), some[:3]),
+        strict=True,
+    ):
+        torch.testing.assert_close(own, reference)
+
+
+@pytest.mark.usefixtures("sizes")
+def test_gradients_are_exact() -> None:
+    some = layer(rows=3, words=4)
+    assert torch.autograd.gradcheck(lambda *parts: word_loss(*parts, some.asked), some[:3])
+
+
+@pytest.mark.usefixtures("sizes")
+def test_huge_scores_overflow_nothing() -> None:
+    some = layer(dtype=torch.float32)
+    with torch.no_grad():
+        some.weight.mul_(1e4)
+    loss = word_loss(*some).nll
+    torch.testing.assert_close(loss, plain(some))
+    loss.sum().backward()
+    assert some.features.grad is not None
+    assert bool(some.features.grad.isfinite().all())
+
+
+def test_no_rows_lose_nothing() -> None:
+    some = layer(rows=0)
+    loss = word_loss(*some).nll
+    assert loss.shape == (0,)
+    loss.sum().backward()
+    assert some.weight.grad is not None
+    assert not some.weight.grad.any()
+
+
+@pytest.mark.usefixtures("sizes")
+def test_under_autocast_products_are_in_its_type_and_the_sum_is_not() -> None:
+    some = layer(rows=40, words=30, dtype=torch.float32)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = word_loss(*some).nll
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(loss, plain(some), atol=0.05, rtol=0.02)
+    assert not torch.equal(loss, plain(some))
+    loss.mean().backward()
+    assert some.weight.grad is not None
+    assert some.weight.grad.dtype == torch.float32
+
+
+class Largest(TorchFunctionMode):
+    """How many numbers the largest tensor has that any operation returns."""
+
+    numbers = 0
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        found = func(*args, **(kwargs or {}))
+        if isinstance(found, Tensor):
+            self.numbers = max(self.numbers, found.numel())
+        return found
+
+
+def test_scores_of_all_rows_never_stand_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SCORES", 60)
+    some = layer(rows=50, words=30)
+    with Largest() as whole:
+        plain(some)
+    with Largest() as seen:
+        sum(word_loss(*some)).sum().backward()
+    assert whole.numbers == 50 * 30
+    assert seen.numbers <= max(60, some.features.numel(), some.weight.numel())
