@@ -22,13 +22,22 @@ POOL = 50  # batches that are sorted by length together
 class ShuffledBatches(Sampler[list[int]]):
     """Every example once, in batches of like length, shuffled by (seed, epoch) and split evenly over `world` devices.
 
-    The batches are the same for every mechanism and every number of devices.
+    The batches are the same for every mechanism and every number of devices. Of examples that come in `variants`, all of the
+    first before all of the second, each epoch takes one variant each.
     """
 
     def __init__(
-        self, lengths: Sequence[int], batch_size: int, seed: int, epoch: int = 0, rank: int = 0, world: int = 1
+        self,
+        lengths: Sequence[int],
+        batch_size: int,
+        seed: int,
+        epoch: int = 0,
+        rank: int = 0,
+        world: int = 1,
+        variants: int = 1,
     ) -> None:
-        self.lengths = np.asarray(lengths)
+        self.variants = variants
+        self.lengths = np.asarray(lengths[: len(lengths) // variants])
         self.batch_size = batch_size
         self.seed, self.epoch = seed, epoch
         self.rank, self.world = rank, world
@@ -43,10 +52,12 @@ class ShuffledBatches(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         order = np.random.default_rng([self.seed, self.epoch])
         batches = self.batches(order.permutation(len(self.lengths)))
+        chosen = np.random.default_rng([self.seed, self.epoch, 1]).integers(self.variants, size=len(self.lengths))
         for position in order.permutation(len(batches)):
             share = batches[position][self.rank :: self.world]
             # A last batch smaller than the number of devices still gives each device an example.
-            yield (share if len(share) else batches[position][:1]).tolist()
+            rows = share if len(share) else batches[position][:1]
+            yield (rows + chosen[rows] * len(self.lengths)).tolist()
 
     def batches(self, shuffled: Numbers) -> list[Numbers]:
         """The shuffled examples, pool after pool, each sorted by length."""
@@ -92,7 +103,8 @@ class Examples(pl.LightningDataModule):
     """Batches of a source. `collate` makes a batch from `Columns` of rows; `length` says how long each row of a split is.
 
     Batches hold `batch_size` examples; with `batch_tokens` those of training as many as have that many tokens, padded, where
-    `tokens` counts each row's. Nothing is read before the first split is asked for.
+    `tokens` counts each row's. Training examples may come in `variants` (see `ShuffledBatches`). Nothing is read before the
+    first split is asked for.
     """
 
     def __init__(
@@ -105,6 +117,7 @@ class Examples(pl.LightningDataModule):
         seed: int,
         tokens: Callable[[Dataset], Sequence[int]] | None = None,
         batch_tokens: int | None = None,
+        variants: int = 1,
     ) -> None:
         super().__init__()
         if batch_size < 1:
@@ -124,6 +137,7 @@ class Examples(pl.LightningDataModule):
         self.seed = seed
         self.tokens = tokens
         self.batch_tokens = batch_tokens
+        self.variants = variants
 
     @cached_property
     def splits(self) -> DatasetDict:
@@ -138,7 +152,9 @@ class Examples(pl.LightningDataModule):
         if self.batch_tokens is not None and self.tokens is not None:
             order = TokenBatches(self.tokens(train), self.batch_tokens, self.seed, rank=rank, world=world)
         else:
-            order = ShuffledBatches(self.length(train), self.batch_size, self.seed, rank=rank, world=world)
+            order = ShuffledBatches(
+                self.length(train), self.batch_size, self.seed, rank=rank, world=world, variants=self.variants
+            )
         return DataLoader(train, batch_size=None, sampler=order, collate_fn=self.collate, generator=apart())
 
     def val_dataloader(self) -> DataLoader[Any]:

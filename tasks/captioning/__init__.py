@@ -16,6 +16,7 @@ from attnbench.tasks.captioning.examples import CaptionExamples
 from attnbench.tasks.captioning.kept import Keeping, KeptGrids
 from attnbench.tasks.captioning.measures import caption_measures, corpus_measures
 from attnbench.tasks.captioning.middle import Middle
+from attnbench.tasks.captioning.mirrored import pictured
 from attnbench.tasks.captioning.model import Captioned
 from attnbench.tasks.captioning.picture import Picture
 from attnbench.tasks.captioning.scenes import Scenes
@@ -46,7 +47,8 @@ class Captioning(Task):
     """Images into captions of words parted by blanks.
 
     The vocabulary is the words that occur at least `least_count` times in the training captions; all others are `<unk>`. Of
-    an encoder that does not learn, grids are computed once and kept, if `grids` says where.
+    an encoder that does not learn, grids are computed once and kept, if `grids` says where. With `mirror`, an epoch shows a
+    training image, by the toss of a coin, as it is or mirrored.
     """
 
     name: ClassVar[str] = "captioning"
@@ -64,6 +66,7 @@ class Captioning(Task):
         seed: int,
         least_count: int = 1,
         grids: Keeping | None = None,
+        mirror: bool = False,
     ) -> None:
         if not isinstance(data, READS):
             raise ValueError(f"task/data={data.name}: task captioning reads images with captions, such as scenes")
@@ -72,7 +75,11 @@ class Captioning(Task):
         self.build, self.build_encoder = model, encoder
         self.least_count = least_count
         self.keeping = grids
-        self.data = CaptionExamples(data, self.collate, length=caption_lengths, batch_size=batch_size, seed=seed)
+        self.data = CaptionExamples(
+            data, self.collate, length=caption_lengths, batch_size=batch_size, seed=seed, mirror=mirror
+        )
+        if mirror and self.data.marked is not None:
+            raise ValueError(f"mirror=true: the captions of {data.name} tell left from right; must be false")
         self.computed: Mapping[str, str] = {}
         self.recalled: dict[str, Any] = {}
 
@@ -98,7 +105,7 @@ class Captioning(Task):
 
     def collate(self, rows: Columns) -> Captioned:
         """A batch from columns; each image's first caption is the target."""
-        pictures = [Picture.of(kept) for kept in rows["image"]]
+        pictures = list(map(pictured, rows["image"], rows.get("mirrored", [False] * len(rows["image"]))))
         images, grids = None, None
         if self.kept is None:
             prepared = [self.encoder.prepare(picture.open()) for picture in pictures]

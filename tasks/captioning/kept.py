@@ -9,6 +9,7 @@ from torch import Tensor
 from attnbench.tasks.captioning.data.examined import cache_root
 from attnbench.tasks.captioning.encoder import Encoder, Grids
 from attnbench.tasks.captioning.encoder.row_file import Precision
+from attnbench.tasks.captioning.mirrored import pictured
 from attnbench.tasks.captioning.picture import Picture
 
 
@@ -38,7 +39,7 @@ class Keeping:
         """The grids of these images; those that are missing are computed."""
         grids = Grids(encoder, cache_root(self.cache_dir) / "grids", self.dtype)
         rows = list(images)
-        pictures = [Picture.of(row["image"]) for row in rows]
+        pictures = [pictured(row["image"], row.get("mirrored", False)) for row in rows]
         checksums = [row.get("checksum") or picture.checksum() for row, picture in zip(rows, pictures, strict=True)]
         grids.compute(pictures, checksums)
         assert encoder.size is not None

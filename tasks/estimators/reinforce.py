@@ -41,7 +41,8 @@ class Reinforce(Estimator):
 
     A share of batches, by the toss of a coin, reads the expected context Σ α_i v_i instead of a drawn one, and scores get
     their gradient straight. The paper has a share of one half throughout (one coin a batch in its authors' code). Here it is
-    `expected_first` for the first `expected_hold` of training and then moves evenly to `expected_last` at its end.
+    `expected_first` for the first `expected_hold` of training and then moves evenly to `expected_last` at its end. So does λ_e,
+    from `entropy_weight` to `entropy_last`, if that is given: below 0 it sharpens the distribution before it is drawn from alone.
 
     `label_smoothing` is that of the likelihood alone; rewards are log-likelihoods as they are.
 
@@ -56,6 +57,7 @@ class Reinforce(Estimator):
         discount: float = 0.0,
         reward_weight: float = 1.0,
         entropy_weight: float = 0.05,
+        entropy_last: float | None = None,
         baseline: BaselineName = "moving_average",
         baseline_decay: float = 0.9,
         samples: int = 1,
@@ -80,6 +82,7 @@ class Reinforce(Estimator):
         self.discount = discount
         self.reward_weight = reward_weight
         self.entropy_weight = entropy_weight
+        self.entropy_last = entropy_weight if entropy_last is None else entropy_last
         self.samples = samples
         self.expected_first, self.expected_last, self.expected_hold = expected_first, expected_last, expected_hold
         self.label_smoothing = label_smoothing
@@ -109,17 +112,21 @@ class Reinforce(Estimator):
 
     def forward(self, model: Model, batch: Any, progress: float = 0.0) -> Estimate:
         """The loss in nats a symbol; its gradient is the estimate above."""
+        entropy_weight = self.moved(progress, self.entropy_weight, self.entropy_last)
         if self.expects(model, progress):
             with choosing(model, "expected"):
-                return self.estimate(model, batch, [self.run(model, batch)])
+                return self.estimate(model, batch, [self.run(model, batch)], entropy_weight)
         first = self.run(model, batch)
         again = self.samples - 1 if any(a.log_prob is not None for a in first.output.alignments) else 0
-        return self.estimate(model, batch, [first, *(self.run(model, batch) for _ in range(again))])
+        return self.estimate(model, batch, [first, *(self.run(model, batch) for _ in range(again))], entropy_weight)
+
+    def moved(self, progress: float, first: float, last: float) -> float:
+        """What is `first` for the first `expected_hold` of training, and `last` at its end."""
+        return first + (last - first) * max(0.0, progress - self.expected_hold) / max(1.0 - self.expected_hold, 1e-9)
 
     def expects(self, model: Model, progress: float) -> bool:
         """Tosses the coin, if there is hard attention to toss it for."""
-        moved = max(0.0, progress - self.expected_hold) / max(1.0 - self.expected_hold, 1e-9)
-        share = self.expected_first + moved * (self.expected_last - self.expected_first)
+        share = self.moved(progress, self.expected_first, self.expected_last)
         if not self.training or share <= 0 or not any(isinstance(module, Hard) for module in model.modules()):
             return False
         return bool(torch.rand(()) < share)
@@ -130,7 +137,7 @@ class Reinforce(Estimator):
             output: Output = model(batch)
         return Pass(output, [torch.cat(asked, dim=1) for asked in queries])
 
-    def estimate(self, model: Model, batch: Any, passes: list[Pass]) -> Estimate:
+    def estimate(self, model: Model, batch: Any, passes: list[Pass], entropy_weight: float) -> Estimate:
         """The loss from one pass or several draws of it."""
         output = passes[0].output
         loss = torch.stack([nats_a_symbol(one.output, self.label_smoothing) for one in passes]).mean()
@@ -138,7 +145,7 @@ class Reinforce(Estimator):
         for place in range(len(output.alignments)):
             aligned = [one.output.alignments[place] for one in passes]
             if aligned[0].entropy is not None:
-                gain = gain + self.entropy_weight * sum(a.entropy.sum() for a in aligned if a.entropy is not None)
+                gain = gain + entropy_weight * sum(a.entropy.sum() for a in aligned if a.entropy is not None)
             if aligned[0].log_prob is not None:
                 gain = gain + self.reward_weight * self.surrogate(model, batch, passes, place)
         loss = loss - gain / (len(passes) * output.symbols.sum())

@@ -102,8 +102,13 @@ def test_the_likelihood_is_the_sum_over_words_said_one_by_one() -> None:
                 break
             embedded = decoder.embedding(word).unsqueeze(0)
             context, _, state = decoder.step(embedded, state, mine)
-            nll = nll - functional.log_softmax(decoder.logits(state.hidden, context, embedded), dim=-1)[0, asked]
-        torch.testing.assert_close(model(batch).nll[row], nll.float())
+            nll = (
+                nll
+                - functional.log_softmax(decoder.output(decoder.deep(state.hidden, context, embedded)), dim=-1)[
+                    0, asked
+                ]
+            )
+        torch.testing.assert_close(model(batch).nll[row], nll)
 
 
 def test_the_decoder_starts_from_the_mean_annotation() -> None:

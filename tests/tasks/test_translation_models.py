@@ -195,7 +195,7 @@ def test_maxout_takes_the_larger_of_each_two() -> None:
     hidden, context, embedded = torch.randn(4), torch.randn(3), torch.randn(2)
     wide = decoder.readout.weight @ torch.cat([hidden, context, embedded]) + decoder.readout.bias
     pairs = torch.stack([torch.maximum(wide[2 * j], wide[2 * j + 1]) for j in range(4)])
-    torch.testing.assert_close(decoder.logits(hidden, context, embedded), decoder.output(pairs))
+    torch.testing.assert_close(decoder.deep(hidden, context, embedded), pairs)
 
 
 def test_luong_starts_from_the_encoder_s_last_states() -> None:
