@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import entmax
 import pytest
@@ -14,6 +15,7 @@ from attnbench.attention.score.none import NoScore
 from attnbench.attention.selection.chunkwise import Chunkwise
 from attnbench.attention.selection.entmax15 import Entmax15
 from attnbench.attention.selection.gumbel import Gumbel
+from attnbench.attention.selection.hard import Hard
 from attnbench.attention.selection.monotonic import Monotonic
 from attnbench.attention.selection.softmax import Softmax
 from attnbench.attention.selection.sparsemax import Sparsemax
@@ -182,3 +184,19 @@ def test_shares_of_no_score_are_equal(selection: Callable[[], Selection]) -> Non
     memory = attention.prepare(torch.randn(1, 3, 4), torch.randn(1, 3, 4), torch.tensor([[[True, False, True]]]))
     found = attention(torch.randn(1, 1, 4), memory).alignment.weights
     assert found[0, 0].tolist() == pytest.approx([0.5, 0.0, 0.5], abs=1e-6)
+
+
+def test_hard_evaluates_as_it_is_told_and_trains_by_draws_all_the_same() -> None:
+    scores = row(1.0, 3.0, 2.0)
+    assert weights(Hard().eval(), scores).tolist() == [[[0.0, 1.0, 0.0]]]
+    torch.testing.assert_close(weights(Hard(evaluation="expected").eval(), scores), scores.softmax(dim=-1))
+    torch.manual_seed(0)
+    drawn = weights(Hard(evaluation="expected").train(), scores.expand(1, 200, 3))
+    assert set(drawn.unique().tolist()) == {0.0, 1.0}
+
+
+@pytest.mark.usefixtures("unchecked_types")
+def test_hard_refuses_another_evaluation() -> None:
+    options: dict[str, Any] = {"evaluation": "drawn"}
+    with pytest.raises(ValueError, match="evaluation=drawn: must be one of likeliest, expected"):
+        Hard(**options)

@@ -282,6 +282,17 @@ def test_the_coin_s_share_holds_and_then_moves(progress: float, share: float) ->
     assert sum(tosses) / 4000 == pytest.approx(share, abs=4 * (share * (1 - share) / 4000) ** 0.5)
 
 
+@pytest.mark.parametrize(("progress", "weight"), [(0.0, 0.4), (0.5, 0.4), (0.75, 0.1), (1.0, -0.2)])
+def test_the_entropy_s_weight_moves_with_the_share(progress: float, weight: float) -> None:
+    plain = reinforce(entropy_weight=0.0, reward_weight=0.0)
+    moving = reinforce(entropy_weight=0.4, entropy_last=-0.2, reward_weight=0.0, expected_hold=0.5)
+    drawn = output_with([6.0, 2.0], [3, 1])
+    entropy = drawn.alignments[0].entropy
+    assert entropy is not None
+    found = moving(Fixed(drawn), None, progress).loss - plain(Fixed(drawn), None, progress).loss
+    assert found.item() == pytest.approx(-weight * entropy.sum().item() / 4)
+
+
 def test_no_coin_is_tossed_where_nothing_is_hard() -> None:
     model = Fixed(output_with([1.0], [1]))
     model.attention = attention(Softmax)

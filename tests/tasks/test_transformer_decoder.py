@@ -123,13 +123,13 @@ def test_it_is_torch_s_own_decoder_where_the_attention_is_multi_head(norm: Norm)
     decoder = decoder_of("heads", memory_dim=HIDDEN, norm=norm)
     annotations, mask = seen(size=HIDDEN)
     words = sentences()
-    logits, alignments, _ = decoder.read(words, *begun(decoder, HIDDEN))
+    top, alignments, _ = decoder.read(words, *begun(decoder, HIDDEN))
     embedded = decoder.embedding.weight[words] * HIDDEN**0.5 + plain_positions(LONGEST)
     causal = nn.Transformer.generate_square_subsequent_mask(LONGEST, dtype=torch.float64)
     found = torch_s_own(decoder, norm)(
         embedded, annotations, tgt_mask=causal, memory_key_padding_mask=~mask.squeeze(1), tgt_is_causal=True
     )
-    torch.testing.assert_close(logits, found @ decoder.embedding.weight.T + decoder.output.bias)
+    torch.testing.assert_close(decoder.output(top), found @ decoder.embedding.weight.T + decoder.output.bias)
     assert len(alignments) == LAYERS
 
 
@@ -152,7 +152,8 @@ def test_one_word_at_a_time_is_all_at_once(attention: str, norm: Norm) -> None:
     decoder = decoder_of(attention, norm=norm)
     words = sentences()
     state, memory = begun(decoder)
-    logits, alignments, after = decoder.read(words, state, memory)
+    top, alignments, after = decoder.read(words, state, memory)
+    logits = decoder.output(top)
     for step, word in enumerate(words.unbind(dim=1)):
         found = decoder.advance(word, state, memory)
         torch.testing.assert_close(found.logits, logits[:, step], atol=1e-5, rtol=1e-5)
