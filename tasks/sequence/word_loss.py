@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-SCORES = 2**21  # that stand at a time: 8 MiB of float32
+SCORES = 2**23  # that stand at a time: 32 MiB of float32; pieces save memory, and cost one product more
 
 
 class Losses(NamedTuple):
@@ -48,35 +48,32 @@ def whole(features: Tensor, weight: Tensor, bias: Tensor, asked: Tensor) -> Loss
 
 
 class InPieces(torch.autograd.Function):
-    """nll = logsumexp(s) - s_asked, spread = logsumexp(s) - mean(s), s = W f + b."""
+    """nll = -log p_asked, spread = -mean_v log p_v, p = softmax(W f + b)."""
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
         """The losses of each row."""
         exact = torch.promote_types(features.dtype, torch.float32)
-        totals = features.new_empty(len(features), dtype=exact)
-        nll, spread = torch.empty_like(totals), torch.empty_like(totals)
+        nll, spread = features.new_empty(2, len(features), dtype=exact)
         for piece in pieces(len(features), len(weight)):
-            scores = scored(features[piece], weight, bias, exact)
-            totals[piece] = scores.logsumexp(dim=1)
-            nll[piece] = totals[piece] - scores.gather(1, asked[piece].unsqueeze(1)).squeeze(1)
-            spread[piece] = totals[piece] - scores.mean(dim=1)
-        ctx.save_for_backward(features, weight, bias, asked, totals)
+            logs = torch.log_softmax(scored(features[piece], weight, bias), dim=1, dtype=exact)
+            nll[piece] = -logs.gather(1, asked[piece].unsqueeze(1)).squeeze(1)
+            spread[piece] = -logs.mean(dim=1)
+        ctx.save_for_backward(features, weight, bias, asked)
         return nll, spread
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, to_nll: Tensor, to_spread: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        """∂nll/∂s = softmax(s) - onehot(asked); ∂spread/∂s = softmax(s) - 1/words."""
-        features, weight, bias, asked, totals = ctx.saved_tensors
+        """∂nll/∂s = p - onehot(asked); ∂spread/∂s = p - 1/words."""
+        features, weight, bias, asked = ctx.saved_tensors
+        exact = to_nll.dtype
         to_features = torch.empty_like(features)
-        to_weight, to_bias = torch.zeros_like(weight, dtype=totals.dtype), torch.zeros_like(bias, dtype=totals.dtype)
+        to_weight, to_bias = torch.zeros_like(weight, dtype=exact), torch.zeros_like(bias, dtype=exact)
         for piece in pieces(len(features), len(weight)):
-            scores = scored(features[piece], weight, bias, totals.dtype)
-            slope = scores.sub_(totals[piece].unsqueeze(1)).exp_()
+            slope = torch.softmax(scored(features[piece], weight, bias), dim=1, dtype=exact)
             own, evenly = to_nll[piece].unsqueeze(1), to_spread[piece].unsqueeze(1)
-            slope.mul_(own + evenly).sub_(evenly / len(weight))
-            slope.scatter_add_(1, asked[piece].unsqueeze(1), -own)
+            slope.mul_(own + evenly).sub_(evenly / len(weight)).scatter_add_(1, asked[piece].unsqueeze(1), -own)
             to_bias += slope.sum(dim=0)
             slope = slope.to(features.dtype)
             to_features[piece] = slope @ weight
@@ -90,7 +87,7 @@ def pieces(rows: int, words: int) -> Iterator[slice]:
     return (slice(start, start + height) for start in range(0, rows, height))
 
 
-def scored(features: Tensor, weight: Tensor, bias: Tensor, exact: torch.dtype) -> Tensor:
-    """W f + b of some rows."""
+def scored(features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """W f + b of some rows, in the type of the features."""
     with torch.autocast(features.device.type, enabled=False):
-        return (features @ weight.T).to(exact).add_(bias)
+        return functional.linear(features, weight, bias.to(features.dtype))
