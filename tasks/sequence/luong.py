@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
 
 from attnbench.attention import Alignment, AttentionFactory, Memory
 from attnbench.tasks.sequence.asked import asked
 from attnbench.tasks.sequence.stacked import Heard, StackedDecoder, State, ran
+from attnbench.tasks.sequence.unrolled import Unrolled
 
 
 class LuongDecoder(StackedDecoder):
@@ -62,12 +62,11 @@ class LuongDecoder(StackedDecoder):
         hidden, cell = list(state.hidden.unbind(dim=1)), list(state.cell.unbind(dim=1))
         fed, past = state.fed, state.past
         bottom, *above = self.cells()
-        own, back = halves(bottom, embedded.shape[2])
+        unrolled = Unrolled(bottom, embedded.shape[2])
         tops: list[Tensor] = []
         alignments: list[Alignment] = []
-        for word in functional.linear(embedded, own, bottom.bias_ih + bottom.bias_hh).unbind(dim=1):
-            gates = word + functional.linear(torch.cat([fed, hidden[0]], dim=-1), back)
-            hidden[0], cell[0] = opened(gates, cell[0])
+        for word in unrolled.known(embedded).unbind(dim=1):
+            hidden[0], cell[0] = unrolled(word, fed, hidden[0], cell[0])
             for number, layer in enumerate(above, start=1):
                 hidden[number], cell[number] = layer(self.dropout(hidden[number - 1]), (hidden[number], cell[number]))
             said = hidden[-1].unsqueeze(1)
@@ -82,18 +81,3 @@ class LuongDecoder(StackedDecoder):
         """The layers that are fed, from the words upwards."""
         assert isinstance(self.rnn, nn.ModuleList)
         return [cell for cell in self.rnn if isinstance(cell, nn.LSTMCell)]
-
-
-def halves(cell: nn.LSTMCell, first: int) -> tuple[Float[Tensor, "gates first"], Float[Tensor, "gates rest"]]:
-    """A cell's weights of the first numbers that it is given, which all steps have in common; and of all others and its state."""
-    own, fed = cell.weight_ih.split([first, cell.input_size - first], dim=1)
-    return own, torch.cat([fed, cell.weight_hh], dim=1)
-
-
-def opened(
-    gates: Float[Tensor, "rows gates"], cell: Float[Tensor, "rows hidden"]
-) -> tuple[Float[Tensor, "rows hidden"], Float[Tensor, "rows hidden"]]:
-    """An LSTM's next state, from its gates before their sigmoids and tanh in torch's order: i, f, g, o."""
-    inward, forget, fresh, outward = gates.chunk(4, dim=-1)
-    cell = torch.sigmoid(forget) * cell + torch.sigmoid(inward) * torch.tanh(fresh)
-    return torch.sigmoid(outward) * torch.tanh(cell), cell

@@ -10,6 +10,7 @@ from attnbench.attention import Alignment, Attended, AttentionFactory, Memory, P
 from attnbench.tasks.base import Output
 from attnbench.tasks.sequence.decoder import Advanced, Decoder, for_rows, likelihood
 from attnbench.tasks.sequence.text import Vocabulary
+from attnbench.tasks.sequence.unrolled import Unrolled
 
 Cell = Literal["gru", "lstm"]
 Readout = Literal["tanh", "maxout"]
@@ -82,22 +83,16 @@ class RecurrentDecoder(Decoder[Memory, State]):
         hidden = torch.tanh(self.start_hidden(summary))
         return State(hidden, torch.tanh(self.start_cell(summary)) if self.start_cell else torch.zeros_like(hidden))
 
-    def step(
-        self, embedded: Float[Tensor, "batch embedding"], state: State, memory: Memory
-    ) -> tuple[Float[Tensor, "batch value"], Alignment, State]:
-        """One step from the embedded last word: the context, where it came from, and the next state."""
-        asked = state.hidden.unflatten(0, (memory.mask.shape[0], -1))
-        attended: Attended = self.attention(asked, memory._replace(past=state.past))
+    def look(
+        self, hidden: Float[Tensor, "rows hidden"], memory: Memory, past: Past | None
+    ) -> tuple[Float[Tensor, "rows value"], Alignment, Past | None]:
+        """What a state finds, through the gate; where; and the past that it leaves."""
+        asked = hidden.unflatten(0, (memory.mask.shape[0], -1))
+        attended: Attended = self.attention(asked, memory._replace(past=past))
         context = attended.context.flatten(0, 1)
         if self.gate is not None:
-            context = torch.sigmoid(self.gate(state.hidden)) * context
-        inward = torch.cat([embedded, context], dim=-1)
-        if isinstance(self.cell, nn.LSTMCell):
-            hidden, cell = self.cell(inward, (state.hidden, state.cell))
-            after = State(hidden, cell, attended.past)
-        else:
-            after = State(self.cell(inward, state.hidden), state.cell, attended.past)
-        return context, attended.alignment.apart(), after
+            context = torch.sigmoid(self.gate(hidden)) * context
+        return context, attended.alignment.apart(), attended.past
 
     def deep(
         self,
@@ -112,7 +107,13 @@ class RecurrentDecoder(Decoder[Memory, State]):
     def advance(self, words: Int[Tensor, " rows"], state: State, memory: Memory) -> Advanced:
         """One step from the last words' numbers."""
         embedded = self.embedding(words)
-        context, alignment, after = self.step(embedded, state, memory)
+        context, alignment, past = self.look(state.hidden, memory, state.past)
+        inward = torch.cat([embedded, context], dim=-1)
+        if isinstance(self.cell, nn.LSTMCell):
+            hidden, cell = self.cell(inward, (state.hidden, state.cell))
+            after = State(hidden, cell, past)
+        else:
+            after = State(self.cell(inward, state.hidden), state.cell, past)
         return Advanced(self.output(self.deep(after.hidden, context, embedded)), [alignment], after)
 
     def forward(
@@ -124,12 +125,14 @@ class RecurrentDecoder(Decoder[Memory, State]):
     ) -> Output:
         """Teacher-forced over `target`, which runs from the start to the end symbol; queries are its words but the first."""
         embedded = self.dropout(self.embedding(target[:, :-1]))
-        state = self.start(summary)
+        hidden, cell, past = self.start(summary)
+        unrolled = Unrolled(self.cell, embedded.shape[2])
         taken: list[tuple[Tensor, Tensor, Alignment]] = []
-        for word in embedded.unbind(dim=1):
-            context, alignment, state = self.step(word, state, memory)
-            taken.append((state.hidden, context, alignment))
-        hidden = torch.stack([step[0] for step in taken], dim=1)
-        context = torch.stack([step[1] for step in taken], dim=1)
+        for word in unrolled.known(embedded).unbind(dim=1):
+            context, alignment, past = self.look(hidden, memory, past)
+            hidden, cell = unrolled(word, context, hidden, cell)
+            taken.append((hidden, context, alignment))
+        states = torch.stack([step[0] for step in taken], dim=1)
+        contexts = torch.stack([step[1] for step in taken], dim=1)
         alignment = Alignment.join([step[2] for step in taken])
-        return likelihood(self.deep(hidden, context, embedded), self.output, target, [alignment], gold)
+        return likelihood(self.deep(states, contexts, embedded), self.output, target, [alignment], gold)

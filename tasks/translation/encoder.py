@@ -47,18 +47,18 @@ class RecurrentEncoder(Encoder):
 
 
 class BidirectionalGru(RecurrentEncoder):
-    """h_j = [→h_j; ←h_j], each direction of half the size. Bahdanau et al. 2015, A.2.1.
+    """h_j = [→h_j; ←h_j], of size annotation_dim, each direction half of it. Bahdanau et al. 2015, A.2.1.
 
     The decoder starts from the `mean` annotation, or from the `backward` one of the first word, ←h_1, as in the paper.
     """
 
-    def __init__(self, words: int, *, embedding_dim: int, hidden_dim: int, dropout: float, start: Start) -> None:
+    def __init__(self, words: int, *, embedding_dim: int, annotation_dim: int, dropout: float, start: Start) -> None:
         if start not in get_args(Start):
             raise ValueError(f"start={start}: must be one of {', '.join(get_args(Start))}")
         super().__init__(words, embedding_dim, dropout)
         self.start = start
-        self.start_dim = hidden_dim if start == "mean" else half(hidden_dim)
-        self.rnn = nn.GRU(embedding_dim, half(hidden_dim), bidirectional=True, batch_first=True)
+        self.start_dim = annotation_dim if start == "mean" else half(annotation_dim, "annotation_dim")
+        self.rnn = nn.GRU(embedding_dim, half(annotation_dim, "annotation_dim"), bidirectional=True, batch_first=True)
 
     def forward(self, source: Int[Tensor, "batch memory"]) -> Encoded:
         """The sentences as read."""
@@ -123,11 +123,11 @@ class GnmtEncoder(RecurrentEncoder):
         return Encoded(last_states(hidden, cell), annotations, mask.unsqueeze(1))
 
 
-def half(hidden_dim: int) -> int:
-    """Each direction's share. Raises ValueError where there is none."""
-    if hidden_dim < 2 or hidden_dim % 2:
-        raise ValueError(f"hidden_dim={hidden_dim}: must be even, half for each direction of the encoder")
-    return hidden_dim // 2
+def half(size: int, name: str = "hidden_dim") -> int:
+    """Each direction's share of a size. Raises ValueError where there is none."""
+    if size < 2 or size % 2:
+        raise ValueError(f"{name}={size}: must be even, half for each direction of the encoder")
+    return size // 2
 
 
 def padded_again(packed: PackedSequence, length: int) -> Float[Tensor, "batch memory hidden"]:

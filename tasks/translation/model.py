@@ -13,7 +13,7 @@ from attnbench.tasks.sequence.decoder import Decoder
 from attnbench.tasks.sequence.recurrent import Readout, RecurrentDecoder
 from attnbench.tasks.sequence.search import Search
 from attnbench.tasks.sequence.text import Vocabulary
-from attnbench.tasks.translation.encoder import BidirectionalGru, Encoder, Start
+from attnbench.tasks.translation.encoder import BidirectionalGru, Encoder, Start, half
 
 
 class Pair(NamedTuple):
@@ -63,8 +63,9 @@ class Translator(Model):
 class RNNsearch(Translator):
     """Bidirectional GRU encoder and a GRU decoder that attends from its previous state. Bahdanau et al. 2015, A.1.
 
-    Keys and values are the annotations h_j = [→h_j; ←h_j], of size hidden_dim, the decoder's state's, so that plain dot needs no
-    projection. `start` is what the decoder starts from: the `mean` annotation, or ←h_1 (`backward`), as in the paper.
+    Keys and values are the annotations h_j = [→h_j; ←h_j], of size `annotation_dim`. Without it that is hidden_dim, the decoder's
+    state's, so that plain dot needs no projection; the paper's is 2·hidden_dim. `start` is what the decoder starts from: the
+    `mean` annotation, or ←h_1 (`backward`), as in the paper.
     `readout` is its deep output layer: `tanh`, or the paper's `maxout`.
     """
 
@@ -78,6 +79,7 @@ class RNNsearch(Translator):
         hidden_dim: int,
         dropout: float,
         limit: int,
+        annotation_dim: int | None = None,
         start: Start = "mean",
         readout: Readout = "tanh",
         beam: int = 1,
@@ -85,14 +87,16 @@ class RNNsearch(Translator):
         coverage_penalty: float = 0.0,
     ) -> None:
         search = Search(limit=limit, beam=beam, length_penalty=length_penalty, coverage_penalty=coverage_penalty)
+        width = hidden_dim if annotation_dim is None else annotation_dim
+        half(width, "hidden_dim" if annotation_dim is None else "annotation_dim")  # refuses an odd one
         encoder = BidirectionalGru(
-            len(source), embedding_dim=embedding_dim, hidden_dim=hidden_dim, dropout=dropout, start=start
+            len(source), embedding_dim=embedding_dim, annotation_dim=width, dropout=dropout, start=start
         )
         decoder = RecurrentDecoder(
             len(target),
             attention,
             start_dim=encoder.start_dim,
-            memory_dim=hidden_dim,
+            memory_dim=width,
             embedding_dim=embedding_dim,
             hidden_dim=hidden_dim,
             cell="gru",

@@ -100,14 +100,8 @@ def test_the_likelihood_is_the_sum_over_words_said_one_by_one() -> None:
         for word, asked in zip(batch.target[row], batch.target[row, 1:], strict=False):
             if asked == Vocabulary.pad:
                 break
-            embedded = decoder.embedding(word).unsqueeze(0)
-            context, _, state = decoder.step(embedded, state, mine)
-            nll = (
-                nll
-                - functional.log_softmax(decoder.output(decoder.deep(state.hidden, context, embedded)), dim=-1)[
-                    0, asked
-                ]
-            )
+            logits, _, state = decoder.advance(word.unsqueeze(0), state, mine)
+            nll = nll - functional.log_softmax(logits, dim=-1)[0, asked]
         torch.testing.assert_close(model(batch).nll[row], nll)
 
 
@@ -291,14 +285,14 @@ def test_a_closed_gate_shows_the_decoder_nothing() -> None:
     batch = some.collate(some.data.splits["test"][:2])
     assert batch.images is not None
     summary, memory = model.encode(batch)
-    state, embedded = model.decoder.start(summary), model.decoder.embedding(batch.target[:, 0])
+    hidden = model.decoder.start(summary).hidden
     torch.nn.init.constant_(gate.bias, 50.0)
-    opened, _, _ = model.decoder.step(embedded, state, memory)
+    opened, _, _ = model.decoder.look(hidden, memory, None)
     torch.nn.init.constant_(gate.bias, 0.0)
-    half, _, _ = model.decoder.step(embedded, state, memory)
+    half, _, _ = model.decoder.look(hidden, memory, None)
     torch.testing.assert_close(half, opened / 2)  # one scalar for all of the context
     torch.nn.init.constant_(gate.bias, -50.0)
-    closed, _, _ = model.decoder.step(embedded, state, memory)
+    closed, _, _ = model.decoder.look(hidden, memory, None)
     assert bool((closed.abs() < 1e-9).all())
 
 

@@ -49,7 +49,7 @@ ATTENTIONS: dict[str, AttentionFactory] = {
 RECURRENT = {"embedding_dim": 6, "hidden_dim": HIDDEN, "dropout": 0.0, "limit": LIMIT}
 DEEP = {"layers": 2, "hidden_dim": HIDDEN, "heads": 2, "dropout": 0.0, "limit": LIMIT}
 MODELS: dict[str, Any] = {
-    "rnnsearch": partial(RNNsearch, start="backward", readout="maxout", **RECURRENT),
+    "rnnsearch": partial(RNNsearch, start="backward", readout="maxout", annotation_dim=2 * HIDDEN, **RECURRENT),
     "luong": partial(Luong, layers=2, **RECURRENT),
     "luong_both_ways": partial(Luong, layers=1, bidirectional=True, input_feeding=False, **RECURRENT),
     "gnmt": partial(Gnmt, layers=3, **RECURRENT),
@@ -178,7 +178,7 @@ def test_every_model_is_chosen_by_name_and_takes_its_sizes_from_the_budget(name:
 
 def test_rnnsearch_starts_from_the_mean_or_from_what_the_backward_layer_says_last() -> None:
     source = torch.tensor([[4, 5, 6, 7], [5, 4, Vocabulary.pad, Vocabulary.pad]])
-    sizes = {"embedding_dim": 3, "hidden_dim": HIDDEN, "dropout": 0.0}
+    sizes = {"embedding_dim": 3, "annotation_dim": HIDDEN, "dropout": 0.0}
     mean, backward = (BidirectionalGru(9, start=start, **cast(Any, sizes)) for start in ("mean", "backward"))
     encoded = mean(source)
     for row, length in enumerate((4, 2)):
@@ -314,7 +314,8 @@ def test_shared_embeddings_are_one_for_both_languages_and_coming_out() -> None:
     [
         ("rnnsearch", {"start": "last"}, "start=last: must be one of mean, backward"),
         ("rnnsearch", {"readout": "relu"}, "readout=relu: must be one of tanh, maxout"),
-        ("rnnsearch", {"hidden_dim": 7}, "hidden_dim=7: must be even"),
+        ("rnnsearch", {"hidden_dim": 7, "annotation_dim": None}, "hidden_dim=7: must be even"),
+        ("rnnsearch", {"annotation_dim": 7}, "annotation_dim=7: must be even"),
         ("luong", {"layers": 0}, "layers=0: must be at least 1"),
         ("luong_both_ways", {"hidden_dim": 7}, "hidden_dim=7: must be even"),
         ("gnmt", {"layers": 1}, "layers=1: must be at least 2"),
