@@ -111,6 +111,7 @@ class ShowAttendTell(Captioner):
 
     Annotations are of size `annotation_dim` (see `Annotations`; null: the encoder's own). Plain dot needs it to be hidden_dim,
     the size of the decoder's state. `gate` is the scalar β of §4.2.1; see `DoublyStochastic` for the penalty of eq. 14.
+    With `global_image` the LSTM is told the mean annotation again at every word (Lu et al. 2017, §2.2).
     """
 
     def __init__(
@@ -126,6 +127,7 @@ class ShowAttendTell(Captioner):
         annotation_dim: int | None = None,
         standardize: bool = False,
         gate: bool = False,
+        global_image: bool = False,
         doubly_stochastic: float = 0.0,
         doubly_stochastic_total: Total = "one",
         beam: int = 1,
@@ -145,6 +147,7 @@ class ShowAttendTell(Captioner):
             cell="lstm",
             dropout=dropout,
             gate=gate,
+            summary_input=global_image,
         )
         super().__init__(vocabulary, annotations, decoder, search, penalty)
 
