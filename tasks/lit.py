@@ -79,11 +79,22 @@ class LitTask(pl.LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimizer over all parameters that learn, its learning rate changed step by step where the schedule changes it."""
         optimizer = self.optimizer(parameter for parameter in self.parameters() if parameter.requires_grad)
+        if self.trainer.precision == "16-mixed" and optimizer.defaults.get("fused"):
+            raise ValueError(
+                "optimizer.fused=true: would clip the scaled gradients of 16-mixed; give optimizer.fused=false"
+            )
         if self.schedule == CONSTANT:
             return optimizer
         steps = max(1.0, float(self.trainer.estimated_stepping_batches))
         rate = LambdaLR(optimizer, lambda step: self.schedule((step + 1) / (steps + 1)))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": rate, "interval": "step"}}
+
+    def configure_gradient_clipping(
+        self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        """Brings the gradient's norm down to the limit: Lightning's own way refuses fused optimizers in mixed precision."""
+        if gradient_clip_val:
+            nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
 
     def on_train_epoch_start(self) -> None:
         """Sets the random state from the seed and the epoch."""
