@@ -16,6 +16,9 @@ from attnbench.tasks.source import Source
 
 Columns = dict[str, list[Any]]
 Numbers = NDArray[np.int_]
+Lengths = (
+    Sequence[int] | Sequence[tuple[int, ...]]
+)  # of each example; of several, the first is compared before the next
 POOL = 50  # batches that are sorted by length together
 
 
@@ -28,7 +31,7 @@ class ShuffledBatches(Sampler[list[int]]):
 
     def __init__(
         self,
-        lengths: Sequence[int],
+        lengths: Lengths,
         batch_size: int,
         seed: int,
         epoch: int = 0,
@@ -37,7 +40,7 @@ class ShuffledBatches(Sampler[list[int]]):
         variants: int = 1,
     ) -> None:
         self.variants = variants
-        self.lengths = np.asarray(lengths[: len(lengths) // variants])
+        self.lengths = np.asarray(lengths[: len(lengths) // variants]).reshape(len(lengths) // variants, -1)
         self.batch_size = batch_size
         self.seed, self.epoch = seed, epoch
         self.rank, self.world = rank, world
@@ -65,29 +68,34 @@ class ShuffledBatches(Sampler[list[int]]):
         batches = []
         for start in range(0, len(shuffled), pool):
             some = shuffled[start : start + pool]
-            some = some[np.argsort(self.lengths[some], kind="stable")]
+            some = self.rising(some)
             batches += [some[i : i + self.batch_size] for i in range(0, len(some), self.batch_size)]
         return batches
+
+    def rising(self, some: Numbers) -> Numbers:
+        """Some examples by length; equally long ones stay in their order."""
+        return some[np.lexsort(self.lengths[some].T[::-1])]
 
 
 class TokenBatches(ShuffledBatches):
     """Every example once, in batches of at most `batch_tokens` tokens, padding included; a longer example is one by itself.
 
-    Examples of equal length are shuffled and all are sorted together, so that every epoch has as many batches.
+    Tokens are the first of an example's lengths. Examples of equal lengths are shuffled and all are sorted together, so that
+    every epoch has as many batches.
     """
 
     def __init__(
-        self, lengths: Sequence[int], batch_tokens: int, seed: int, epoch: int = 0, rank: int = 0, world: int = 1
+        self, lengths: Lengths, batch_tokens: int, seed: int, epoch: int = 0, rank: int = 0, world: int = 1
     ) -> None:
         super().__init__(lengths, 1, seed, epoch, rank, world)
-        self.starts = starts(np.sort(self.lengths), batch_tokens)
+        self.starts = starts(np.sort(self.lengths[:, 0]), batch_tokens)
 
     def __len__(self) -> int:
         return len(self.starts)
 
     def batches(self, shuffled: Numbers) -> list[Numbers]:
         """The shuffled examples, sorted by length."""
-        return np.split(shuffled[np.argsort(self.lengths[shuffled], kind="stable")], self.starts[1:])
+        return np.split(self.rising(shuffled), self.starts[1:])
 
 
 def starts(rising: Numbers, batch_tokens: int) -> list[int]:
@@ -112,10 +120,10 @@ class Examples(pl.LightningDataModule):
         source: Source,
         collate: Callable[[Any], Any],
         *,
-        length: Callable[[Dataset], Sequence[int]],
+        length: Callable[[Dataset], Lengths],
         batch_size: int,
         seed: int,
-        tokens: Callable[[Dataset], Sequence[int]] | None = None,
+        tokens: Callable[[Dataset], Lengths] | None = None,
         batch_tokens: int | None = None,
         variants: int = 1,
     ) -> None:

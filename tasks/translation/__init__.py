@@ -76,10 +76,10 @@ class Translation(Task):
         self.data = Examples(
             data,
             self.collate,
-            length=self.source_lengths,
+            length=self.lengths,
             batch_size=batch_size,
             seed=seed,
-            tokens=self.target_tokens,
+            tokens=self.lengths,
             batch_tokens=batch_tokens,
         )
         self.computed: Mapping[str, str] = {}
@@ -107,15 +107,14 @@ class Translation(Task):
             gold = link_matrix(links, targets.shape[1] - 1, sources.shape[1])
         return Pair(sources, targets, gold, read, written, truth)
 
-    def source_lengths(self, split: Dataset) -> list[int]:
-        """How many units each source sentence has."""
-        source, _ = self.vocabularies
-        return [len(source.split(as_text(row))) for row in split["source"]]
+    def lengths(self, split: Dataset) -> list[tuple[int, int]]:
+        """How many symbols each target sentence has, the end symbol included, and how many units its source sentence.
 
-    def target_tokens(self, split: Dataset) -> list[int]:
-        """How many symbols each target sentence has, the end symbol included."""
-        _, target = self.vocabularies
-        return [len(target.split(as_text(row))) + 1 for row in split["target"]]
+        Targets come first: decoders go on word by word over the longest of a batch, encoders of packed sentences do not.
+        """
+        source, target = self.vocabularies
+        pairs = zip(split["target"], split["source"], strict=True)
+        return [(len(target.split(as_text(said))) + 1, len(source.split(as_text(read)))) for said, read in pairs]
 
     def model(self, attention: AttentionFactory) -> Model:
         """The model with this data's vocabularies, which it keeps."""

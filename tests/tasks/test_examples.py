@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from datasets import Dataset, DatasetDict
@@ -39,6 +40,13 @@ def test_batches_hold_examples_of_like_length() -> None:
     assert len(LENGTHS) < POOL * 8, "one pool, so that lengths are sorted throughout"
     spreads = [max(LENGTHS[i] for i in batch) - min(LENGTHS[i] for i in batch) for batch in batches()]
     assert max(spreads) <= 2
+
+
+def test_of_two_lengths_the_second_sorts_those_alike_in_the_first() -> None:
+    lengths = [(number % 3, (5 * number) % 31) for number in range(93)]
+    one_pool = ShuffledBatches(lengths, 4, seed=0).batches(np.random.default_rng(0).permutation(len(lengths)))
+    assert len(lengths) < POOL * 4
+    assert [lengths[i] for batch in one_pool for i in batch] == sorted(lengths)
 
 
 def test_batches_do_not_come_in_order_of_length() -> None:
