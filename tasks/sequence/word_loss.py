@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-SCORES = 2**23  # that stand at a time: 32 MiB of float32; pieces save memory, and cost one product more
+SCORES = 2**20  # that stand at a time: 4 MiB of float32, which stay in a cache
 
 
 class Losses(NamedTuple):
@@ -27,8 +27,8 @@ def word_loss(
 ) -> Losses:
     """The losses of p = softmax(W f + b), in float32 or better.
 
-    The same as a linear layer before `cross_entropy`. Of more than `SCORES` scores only so many stand at a time: the backward
-    pass computes them again, which works once (no second derivatives). Under autocast, products are in its type.
+    The same as a linear layer before `cross_entropy`. Of more than `SCORES` scores only so many stand at a time; there are no
+    second derivatives then. Under autocast, products are in its type.
     """
     if len(features) * len(weight) <= SCORES:
         return whole(features, weight, bias, asked)
@@ -47,38 +47,85 @@ def whole(features: Tensor, weight: Tensor, bias: Tensor, asked: Tensor) -> Loss
     return Losses(nll, nll + mean)
 
 
+class Slopes(NamedTuple):
+    """∂ Σ_r w_r nll_r, of the features without the weights w_r."""
+
+    features: Float[Tensor, "row feature"]
+    weight: Float[Tensor, "word feature"]
+    bias: Float[Tensor, " word"]
+
+
 class InPieces(torch.autograd.Function):
-    """nll = -log p_asked, spread = -mean_v log p_v, p = softmax(W f + b)."""
+    """nll = -log p_asked, spread = -mean_v log p_v, p = softmax(W f + b).
+
+    Slopes are computed beside the losses, piece by piece, for rows that all weigh 1, as those of a likelihood do but for one
+    factor; if the backward pass finds that rows weigh differently, W's and b's are computed again.
+    """
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
         """The losses of each row."""
         exact = torch.promote_types(features.dtype, torch.float32)
-        nll, spread = features.new_empty(2, len(features), dtype=exact)
+        nll, spread = torch.empty(2, len(features), dtype=exact, device=features.device)
+        slopes = no_slopes(features, weight, exact) if any(ctx.needs_input_grad) else None
         for piece in pieces(len(features), len(weight)):
-            logs = torch.log_softmax(scored(features[piece], weight, bias), dim=1, dtype=exact)
-            nll[piece] = -logs.gather(1, asked[piece].unsqueeze(1)).squeeze(1)
+            scores = scored(features[piece], weight, bias).to(exact)
+            own = asked[piece].unsqueeze(1)
+            logs = torch.log_softmax(scores, dim=1)
+            nll[piece] = -logs.gather(1, own).squeeze(1)
             spread[piece] = -logs.mean(dim=1)
-        ctx.save_for_backward(features, weight, bias, asked)
+            if slopes is not None:
+                add_slopes(slopes, piece, logs.exp_(), own, features, weight)
+        ctx.save_for_backward(features, weight, bias, asked, *(slopes or ()))
         return nll, spread
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, to_nll: Tensor, to_spread: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        """∂nll/∂s = p - onehot(asked); ∂spread/∂s = p - 1/words."""
-        features, weight, bias, asked = ctx.saved_tensors
-        exact = to_nll.dtype
-        to_features = torch.empty_like(features)
-        to_weight, to_bias = torch.zeros_like(weight, dtype=exact), torch.zeros_like(bias, dtype=exact)
-        for piece in pieces(len(features), len(weight)):
-            slope = torch.softmax(scored(features[piece], weight, bias), dim=1, dtype=exact)
-            own, evenly = to_nll[piece].unsqueeze(1), to_spread[piece].unsqueeze(1)
-            slope.mul_(own + evenly).sub_(evenly / len(weight)).scatter_add_(1, asked[piece].unsqueeze(1), -own)
-            to_bias += slope.sum(dim=0)
-            slope = slope.to(features.dtype)
-            to_features[piece] = slope @ weight
-            to_weight += slope.T @ features[piece]
-        return to_features, to_weight.to(weight.dtype), to_bias.to(bias.dtype), None
+        """∂nll/∂s = p - onehot(asked); ∂spread/∂s = p - 1/words = ∂nll/∂s + onehot(asked) - 1/words."""
+        features, weight, bias, asked, *found = ctx.saved_tensors
+        slopes, weights = Slopes(*found), to_nll + to_spread
+        to_features = weights.unsqueeze(1) * slopes.features
+        if len(weights) and bool((weights == weights[0]).all()):
+            to_weight, to_bias = slopes.weight * weights[0], slopes.bias * weights[0]
+        else:
+            to_weight, to_bias = weighted(weights, features, weight, bias, asked)
+        if bool(to_spread.any()):
+            evenly = to_spread.unsqueeze(1)
+            spread_features = evenly * features
+            to_features += evenly * (weight[asked] - weight.mean(dim=0, dtype=evenly.dtype))
+            to_weight.index_add_(0, asked, spread_features).sub_(spread_features.sum(dim=0) / len(weight))
+            to_bias.index_add_(0, asked, to_spread).sub_(to_spread.sum() / len(weight))
+        return to_features.to(features.dtype), to_weight.to(weight.dtype), to_bias.to(bias.dtype), None
+
+
+def no_slopes(features: Tensor, weight: Tensor, exact: torch.dtype) -> Slopes:
+    """Slopes to which no piece was added yet."""
+    nothing = torch.zeros_like(weight, dtype=exact)
+    return Slopes(torch.empty_like(features), nothing, nothing.new_zeros(len(weight)))
+
+
+def add_slopes(
+    slopes: Slopes, piece: slice, shares: Tensor, own: Tensor, features: Tensor, weight: Tensor, weighing: Any = 1.0
+) -> None:
+    """Takes in a piece, whose likelihoods `shares` of all words it overwrites."""
+    shares.scatter_add_(1, own, shares.new_full((), -1.0).expand(own.shape)).mul_(weighing)
+    slopes.bias.add_(shares.sum(dim=0))
+    shares = shares.to(features.dtype)
+    slopes.features[piece] = shares @ weight
+    slopes.weight.add_((shares.T @ features[piece]).to(slopes.weight.dtype))
+
+
+def weighted(
+    weights: Tensor, features: Tensor, weight: Tensor, bias: Tensor, asked: Tensor
+) -> tuple[Float[Tensor, "word feature"], Float[Tensor, " word"]]:
+    """W's and b's slopes of Σ_r w_r nll_r."""
+    slopes = no_slopes(features, weight, weights.dtype)
+    for piece in pieces(len(features), len(weight)):
+        shares = torch.softmax(scored(features[piece], weight, bias).to(weights.dtype), dim=1)
+        own = asked[piece].unsqueeze(1)
+        add_slopes(slopes, piece, shares, own, features, weight, weights[piece].unsqueeze(1))
+    return slopes.weight, slopes.bias
 
 
 def pieces(rows: int, words: int) -> Iterator[slice]:
