@@ -109,9 +109,9 @@ class Captioner(Model):
 class ShowAttendTell(Captioner):
     """An LSTM decoder over an encoder's annotations, which starts from their mean. Xu et al. 2015, §3.1.
 
-    Annotations are of size `annotation_dim` (see `Annotations`; null: the encoder's own). Plain dot needs it to be hidden_dim,
-    the size of the decoder's state. `gate` is the scalar β of §4.2.1; see `DoublyStochastic` for the penalty of eq. 14.
-    With `global_image` the LSTM is told the mean annotation again at every word (Lu et al. 2017, §2.2).
+    Annotations are of size `annotation_dim` (null: the encoder's own), with `global_image` each mapped together with their mean
+    (see `Annotations`). Plain dot needs their size to be hidden_dim, that of the decoder's state. `gate` is the scalar β of
+    §4.2.1; see `DoublyStochastic` for the penalty of eq. 14.
     """
 
     def __init__(
@@ -126,8 +126,8 @@ class ShowAttendTell(Captioner):
         limit: int,
         annotation_dim: int | None = None,
         standardize: bool = False,
-        gate: bool = False,
         global_image: bool = False,
+        gate: bool = False,
         doubly_stochastic: float = 0.0,
         doubly_stochastic_total: Total = "one",
         beam: int = 1,
@@ -136,7 +136,9 @@ class ShowAttendTell(Captioner):
     ) -> None:
         penalty = DoublyStochastic(weight=doubly_stochastic, total=doubly_stochastic_total)
         search = Search(limit=limit, beam=beam, length_penalty=length_penalty, coverage_penalty=coverage_penalty)
-        annotations = Annotations(encoder, dim=annotation_dim, standardize=standardize, dropout=dropout)
+        annotations = Annotations(
+            encoder, dim=annotation_dim, standardize=standardize, dropout=dropout, global_image=global_image
+        )
         decoder = RecurrentDecoder(
             len(vocabulary),
             attention,
@@ -147,7 +149,6 @@ class ShowAttendTell(Captioner):
             cell="lstm",
             dropout=dropout,
             gate=gate,
-            summary_input=global_image,
         )
         super().__init__(vocabulary, annotations, decoder, search, penalty)
 

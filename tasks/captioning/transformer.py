@@ -33,6 +33,7 @@ class TransformerCaptioner(Captioner):
         tied: bool = True,
         annotation_dim: int | None = None,
         standardize: bool = False,
+        global_image: bool = False,
         doubly_stochastic: float = 0.0,
         doubly_stochastic_total: Total = "one",
         beam: int = 1,
@@ -41,7 +42,9 @@ class TransformerCaptioner(Captioner):
     ) -> None:
         penalty = DoublyStochastic(weight=doubly_stochastic, total=doubly_stochastic_total)
         search = Search(limit=limit, beam=beam, length_penalty=length_penalty, coverage_penalty=coverage_penalty)
-        annotations = Annotations(encoder, dim=annotation_dim, standardize=standardize, dropout=dropout)
+        annotations = Annotations(
+            encoder, dim=annotation_dim, standardize=standardize, dropout=dropout, global_image=global_image
+        )
         decoder = TransformerDecoder(
             len(vocabulary),
             attention,

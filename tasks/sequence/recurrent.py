@@ -17,20 +17,15 @@ Readout = Literal["tanh", "maxout"]
 
 
 class State(NamedTuple):
-    """The recurrent state between two words; `cell` is the LSTM's memory and zero for a GRU, `past` the attention's.
-
-    `steady` is the part of the cell's input that stays the same from word to word; its size is 0 where there is none.
-    """
+    """The recurrent state between two words; `cell` is the LSTM's memory and zero for a GRU, `past` the attention's."""
 
     hidden: Float[Tensor, "batch hidden"]
     cell: Float[Tensor, "batch hidden"]
-    steady: Float[Tensor, "batch steady"]
     past: Past | None = None
 
     def select(self, rows: Int[Tensor, " rows"]) -> "State":
         """The state of the given batch rows, in that order (beam search)."""
-        past = None if self.past is None else self.past.select(rows)
-        return State(self.hidden[rows], self.cell[rows], self.steady[rows], past)
+        return State(self.hidden[rows], self.cell[rows], None if self.past is None else self.past.select(rows))
 
 
 class RecurrentDecoder(Decoder[Memory, State]):
@@ -41,8 +36,7 @@ class RecurrentDecoder(Decoder[Memory, State]):
     output layer is tanh where Bahdanau has maxout and Xu nothing; it is the same for both cells. `readout` of `maxout` is
     max(t̃_{2j-1}, t̃_{2j}) over t̃ = W [s_t; c_t; E y_{t-1}], which is twice as wide (Bahdanau has s_{t-1} there). `gate` gives
     the scalar β_t = σ(w · s_{t-1} + b), by which the decoder may set aside what it sees (Xu et al. 2015, §4.2.1); without it
-    β_t = 1. With `summary_input` the cell is told the summary a again at every step, RNN([E y_{t-1}; a; c_t], s_{t-1}), as
-    Lu et al. 2017, §2.2 do: attention is then not all that the decoder knows of what it reads.
+    β_t = 1.
     """
 
     def __init__(
@@ -58,7 +52,6 @@ class RecurrentDecoder(Decoder[Memory, State]):
         dropout: float,
         gate: bool = False,
         readout: Readout = "tanh",
-        summary_input: bool = False,
     ) -> None:
         if readout not in get_args(Readout):
             raise ValueError(f"readout={readout}: must be one of {', '.join(get_args(Readout))}")
@@ -70,8 +63,7 @@ class RecurrentDecoder(Decoder[Memory, State]):
         self.attention = attention(hidden_dim, memory_dim)
         self.gate = nn.Linear(hidden_dim, 1) if gate else None
         step = nn.LSTMCell if cell == "lstm" else nn.GRUCell
-        self.steady = start_dim if summary_input else 0
-        self.cell: nn.LSTMCell | nn.GRUCell = step(embedding_dim + self.steady + memory_dim, hidden_dim)
+        self.cell: nn.LSTMCell | nn.GRUCell = step(embedding_dim + memory_dim, hidden_dim)
         self.readout = nn.Linear(hidden_dim + memory_dim + embedding_dim, hidden_dim * (2 if self.maxout else 1))
         self.output = nn.Linear(hidden_dim, words)
         self.dropout = nn.Dropout(dropout)
@@ -89,8 +81,7 @@ class RecurrentDecoder(Decoder[Memory, State]):
     def start(self, summary: Float[Tensor, "batch start"]) -> State:
         """The state before the first word, from a summary of what is read."""
         hidden = torch.tanh(self.start_hidden(summary))
-        cell = torch.tanh(self.start_cell(summary)) if self.start_cell else torch.zeros_like(hidden)
-        return State(hidden, cell, summary[:, : self.steady])
+        return State(hidden, torch.tanh(self.start_cell(summary)) if self.start_cell else torch.zeros_like(hidden))
 
     def look(
         self, hidden: Float[Tensor, "rows hidden"], memory: Memory, past: Past | None
@@ -117,12 +108,12 @@ class RecurrentDecoder(Decoder[Memory, State]):
         """One step from the last words' numbers."""
         embedded = self.embedding(words)
         context, alignment, past = self.look(state.hidden, memory, state.past)
-        inward = torch.cat([embedded, state.steady, context], dim=-1)
+        inward = torch.cat([embedded, context], dim=-1)
         if isinstance(self.cell, nn.LSTMCell):
             hidden, cell = self.cell(inward, (state.hidden, state.cell))
+            after = State(hidden, cell, past)
         else:
-            hidden, cell = self.cell(inward, state.hidden), state.cell
-        after = State(hidden, cell, state.steady, past)
+            after = State(self.cell(inward, state.hidden), state.cell, past)
         return Advanced(self.output(self.deep(after.hidden, context, embedded)), [alignment], after)
 
     def forward(
@@ -134,11 +125,10 @@ class RecurrentDecoder(Decoder[Memory, State]):
     ) -> Output:
         """Teacher-forced over `target`, which runs from the start to the end symbol; queries are its words but the first."""
         embedded = self.dropout(self.embedding(target[:, :-1]))
-        hidden, cell, steady, past = self.start(summary)
-        known = torch.cat([embedded, steady.unsqueeze(1).expand(-1, embedded.shape[1], -1)], dim=-1)
-        unrolled = Unrolled(self.cell, known.shape[2])
+        hidden, cell, past = self.start(summary)
+        unrolled = Unrolled(self.cell, embedded.shape[2])
         taken: list[tuple[Tensor, Tensor, Alignment]] = []
-        for word in unrolled.known(known).unbind(dim=1):
+        for word in unrolled.known(embedded).unbind(dim=1):
             context, alignment, past = self.look(hidden, memory, past)
             hidden, cell = unrolled(word, context, hidden, cell)
             taken.append((hidden, context, alignment))

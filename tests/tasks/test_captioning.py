@@ -240,6 +240,7 @@ def test_data_of_another_task_is_refused(unchecked_types: None) -> None:
     [
         ({"limit": 0}, "limit=0: must be at least 1"),
         ({"annotation_dim": 0}, "annotation_dim=0: must be at least 1, or null"),
+        ({"global_image": True}, "global_image=true: .* give annotation_dim"),
         ({"doubly_stochastic": -1.0}, "doubly_stochastic=-1.0: must be a weight of at least 0"),
         ({"doubly_stochastic_total": "two"}, "doubly_stochastic_total=two: must be one of one, steps_over_places"),
     ],
@@ -302,6 +303,28 @@ def test_standardized_annotations_have_mean_0_and_variance_1_before_they_are_map
     )
     torch.testing.assert_close(annotations.mean(dim=-1), torch.zeros(2, 5), atol=1e-5, rtol=0)
     torch.testing.assert_close(annotations.var(dim=-1, unbiased=False), torch.ones(2, 5), atol=1e-3, rtol=0)
+
+
+def test_all_places_share_a_mask_of_dropout() -> None:
+    torch.manual_seed(0)
+    annotations = Annotations(GridEncoder(64), dim=None, standardize=False, dropout=0.5)
+    seen = annotations(None, torch.ones(3, 6, 64))
+    assert torch.equal(seen, seen[:, :1].expand(-1, 6, -1))
+    assert set(seen.unique().tolist()) == {0.0, 2.0}
+    assert not torch.equal(seen[0], seen[1]), "each image has a mask of its own"
+    torch.testing.assert_close(annotations.eval()(None, torch.ones(3, 6, 64)), torch.ones(3, 6, 64))
+
+
+def test_an_annotation_that_knows_the_whole_image_is_mapped_together_with_the_mean() -> None:
+    annotations = Annotations(GridEncoder(4), dim=2, standardize=False, dropout=0.0, global_image=True)
+    assert annotations.map is not None
+    assert annotations.whole is not None
+    with torch.no_grad():
+        annotations.map.weight.copy_(torch.tensor([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]]))
+        annotations.map.bias.zero_()
+        annotations.whole.weight.copy_(torch.tensor([[0.0, 0.0, 10.0, 0.0], [0.0, 0.0, -10.0, 0.0]]))
+    grid = torch.tensor([[[1.0, 2.0, 3.0, 0.0], [5.0, 90.0, 5.0, 0.0]]])  # the third number's mean is 4
+    torch.testing.assert_close(annotations(None, grid), torch.tensor([[[41.0, 0.0], [45.0, 50.0]]]))
 
 
 def test_kept_grids_train_the_same_model_as_grids_computed_for_every_batch(tmp_path: Path) -> None:
