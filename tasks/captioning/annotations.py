@@ -6,17 +6,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from attnbench.tasks.captioning.encoder import Encoder
+from attnbench.tasks.shared_dropout import SharedDropout
 
 
 class Annotations(nn.Module):
-    """a'_i = m ⊙ relu(W a_i + b) for the annotations a_i of an encoder; without `dim` no map, a'_i = m ⊙ a_i.
+    """a'_i = dropout(relu(W a_i + b)) for the annotations a_i of an encoder; without `dim` no map, a'_i = dropout(a_i).
 
-    m is dropout's mask, one for all places of an image (as over time in Gal & Ghahramani 2016, §4.2): a mean over many places
-    would average masks of their own away, and mechanisms that look at few places would be trained with more noise.
-    `standardize` brings each a_i to mean 0 and variance 1 over its numbers first: those of networks trained to classify may
-    be very large and differ much in size. A map lets mechanisms that have no map of their own (plain dot) choose what
-    they are asked by; all mechanisms get the same. With `global_image` it also sees the mean annotation ā, relu(W a_i + V ā + b),
-    so that attention is not all that a decoder knows of the image.
+    Dropout's mask is one for all places (see `SharedDropout`). `standardize` brings each a_i to mean 0 and variance 1 over its
+    numbers first: those of networks trained to classify may be very large and differ much in size. A map lets mechanisms that
+    have no map of their own (plain dot) choose what they are asked by; all mechanisms get the same. With `global_image` it also
+    sees the mean annotation ā, relu(W a_i + V ā + b), so that attention is not all that a decoder knows of the image.
     """
 
     def __init__(
@@ -32,7 +31,7 @@ class Annotations(nn.Module):
         self.map = None if dim is None else nn.Linear(encoder.width, dim)
         self.whole = nn.Linear(encoder.width, self.map.out_features, bias=False) if self.map and global_image else None
         self.width = encoder.width if dim is None else dim
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = SharedDropout(dropout)
 
     def forward(
         self,
@@ -53,5 +52,4 @@ class Annotations(nn.Module):
         seen = grids if self.map is None else self.map(grids)
         if self.whole is not None:
             seen = seen + self.whole(grids.mean(dim=1, keepdim=True))
-        mask = self.dropout(seen.new_ones(len(seen), 1, seen.shape[2]))
-        return mask * (seen if self.map is None else torch.relu(seen))
+        return self.dropout(seen if self.map is None else torch.relu(seen))

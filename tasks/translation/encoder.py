@@ -12,6 +12,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from attnbench.tasks.sequence.gnmt import RESIDUAL_FROM
 from attnbench.tasks.sequence.stacked import last_states
 from attnbench.tasks.sequence.text import Vocabulary
+from attnbench.tasks.shared_dropout import SharedDropout
 
 Start = Literal["mean", "backward"]
 
@@ -33,12 +34,16 @@ class Encoder(nn.Module, ABC):
 
 
 class RecurrentEncoder(Encoder):
-    """What recurrent encoders share: words embedded and packed, annotations padded again, dropout on both."""
+    """What recurrent encoders share: words embedded and packed, annotations padded again, dropout on both.
+
+    Dropout's mask is one for all annotations of a sentence (see `SharedDropout`).
+    """
 
     def __init__(self, words: int, embedding_dim: int, dropout: float) -> None:
         super().__init__()
         self.embedding = nn.Embedding(words, embedding_dim, padding_idx=Vocabulary.pad)
         self.dropout = nn.Dropout(dropout)
+        self.read_dropout = SharedDropout(dropout)
 
     def packed(self, source: Int[Tensor, "batch memory"], mask: Bool[Tensor, "batch memory"]) -> PackedSequence:
         """The embedded words."""
@@ -68,7 +73,7 @@ class BidirectionalGru(RecurrentEncoder):
             summary = annotations.sum(dim=1) / mask.sum(dim=1, keepdim=True)
         else:
             summary = annotations[:, 0, -self.start_dim :]
-        return Encoded(summary, self.dropout(annotations), mask.unsqueeze(1))
+        return Encoded(summary, self.read_dropout(annotations), mask.unsqueeze(1))
 
 
 class StackedLstm(RecurrentEncoder):
@@ -89,7 +94,7 @@ class StackedLstm(RecurrentEncoder):
         """The sentences as read."""
         mask = source != Vocabulary.pad
         said, last = self.rnn(self.packed(source, mask))
-        annotations = self.dropout(padded_again(said, source.shape[1]))
+        annotations = self.read_dropout(padded_again(said, source.shape[1]))
         return Encoded(last_states(*(joined(part, self.rnn) for part in last)), annotations, mask.unsqueeze(1))
 
 
@@ -119,7 +124,7 @@ class GnmtEncoder(RecurrentEncoder):
             added = self.residual and number >= RESIDUAL_FROM
             current = said._replace(data=said.data + current.data) if added else said
         hidden, cell = (torch.cat(parts) for parts in zip(*last, strict=True))
-        annotations = self.dropout(padded_again(current, source.shape[1]))
+        annotations = self.read_dropout(padded_again(current, source.shape[1]))
         return Encoded(last_states(hidden, cell), annotations, mask.unsqueeze(1))
 
 

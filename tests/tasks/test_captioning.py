@@ -307,12 +307,9 @@ def test_standardized_annotations_have_mean_0_and_variance_1_before_they_are_map
 
 def test_all_places_share_a_mask_of_dropout() -> None:
     torch.manual_seed(0)
-    annotations = Annotations(GridEncoder(64), dim=None, standardize=False, dropout=0.5)
-    seen = annotations(None, torch.ones(3, 6, 64))
-    assert torch.equal(seen, seen[:, :1].expand(-1, 6, -1))
-    assert set(seen.unique().tolist()) == {0.0, 2.0}
-    assert not torch.equal(seen[0], seen[1]), "each image has a mask of its own"
-    torch.testing.assert_close(annotations.eval()(None, torch.ones(3, 6, 64)), torch.ones(3, 6, 64))
+    gone = Annotations(GridEncoder(64), dim=None, standardize=False, dropout=0.5)(None, torch.ones(3, 6, 64)) == 0.0
+    assert torch.equal(gone, gone[:, :1].expand(-1, 6, -1))
+    assert 0.3 < gone.float().mean().item() < 0.7
 
 
 def test_an_annotation_that_knows_the_whole_image_is_mapped_together_with_the_mean() -> None:
