@@ -6,10 +6,9 @@ from statistics import median
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 
 from attnbench.benchmarks.progress import Progressing
-from attnbench.tasks.lit import LitTask
+from attnbench.tasks.lit import LitTask, clock
 
 TRAINING_SHARE = 0.95  # of a cell's time; the rest is building and testing
 
@@ -70,10 +69,8 @@ class History(pl.Callback):
 
     @staticmethod
     def now(module: pl.LightningModule) -> float:
-        """Seconds, with the device's queue run empty."""
-        if module.device.type == "cuda":
-            torch.cuda.synchronize()
-        return time.perf_counter()
+        """Seconds, by the clock of the module's device."""
+        return clock(module.device)
 
     @property
     def step_seconds(self) -> float | None:

@@ -87,6 +87,7 @@ def train_and_test(cell: Cell, progress: Progressing) -> Record:
             "flops_per_example": flops,
             "step_seconds": history.step_seconds,
             "symbols_per_second": history.symbols_per_second,
+            "predictions_per_second": built.lit.judged.predictions_per_second,
             "seconds": history.seconds + time.perf_counter() - testing,
             "peak_memory_bytes": memory.read(),
         }

@@ -1,6 +1,7 @@
 """The only LightningModule: every task trains, validates and is tested by this code."""
 
 import math
+import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
@@ -32,6 +33,20 @@ class Judged:
         self.predictions: list[Prediction] = []
         self.quality = AttentionQuality()
         self.nll_each: list[float] = []
+        self.seconds = 0.0  # that predicting took
+
+    @property
+    def predictions_per_second(self) -> float | None:
+        """Examples that a prediction was found for a second, None where there were none."""
+        return len(self.nll_each) / self.seconds if self.seconds else None
+
+    def judge(self, task: Task, model: Model, batch: Any, device: torch.device) -> None:
+        """Passes over one batch, teacher-forced and free-running."""
+        output = model(batch)
+        started = clock(device)
+        prediction = model.predict(batch)
+        self.seconds += clock(device) - started
+        self.add(output, task.completed(prediction))
 
     def add(self, output: Output, prediction: Prediction) -> None:
         """Takes in one batch."""
@@ -127,7 +142,7 @@ class LitTask(pl.LightningModule):
 
     def validation_step(self, batch: Any) -> None:
         """Takes in one batch."""
-        self.judged.add(self.model(batch), self.task.completed(self.model.predict(batch)))
+        self.judged.judge(self.task, self.model, batch, self.device)
 
     def on_validation_epoch_end(self) -> None:
         """Logs the split's measures."""
@@ -139,7 +154,7 @@ class LitTask(pl.LightningModule):
 
     def test_step(self, batch: Any) -> None:
         """Takes in one batch."""
-        self.judged.add(self.model(batch), self.task.completed(self.model.predict(batch)))
+        self.judged.judge(self.task, self.model, batch, self.device)
 
     def on_test_epoch_end(self) -> None:
         """Logs the split's measures."""
@@ -152,6 +167,13 @@ class LitTask(pl.LightningModule):
         logged = {f"{split}/{name}": value for name, value in self.measures.items()}
         logged |= {f"{split}/attention/{name}": value for name, value in attention.items()}
         self.log_dict({name: float(value) for name, value in logged.items()}, sync_dist=True)
+
+
+def clock(device: torch.device) -> float:
+    """Seconds, with the device's queue run empty."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
 
 
 def chance(output: Output) -> dict[str, Tensor]:

@@ -32,6 +32,7 @@ LABELS = {
     "seconds": "Time (s)",
     "step_seconds": "Step (ms)",
     "symbols_per_second": "Words/s",
+    "predictions_per_second": "Predictions/s",
     "peak_memory_bytes": "Peak memory (MiB)",
 }
 DECIMALS = {"bleu": 1, "chrf": 1, "ter": 1, "nll": 3, "perplexity": 2, "cider": 3}
@@ -43,9 +44,10 @@ COSTS = (
     "seconds",
     "step_seconds",
     "symbols_per_second",
+    "predictions_per_second",
     "peak_memory_bytes",
 )
-AMOUNTS = ("parameters", "attention_parameters", "flops_per_example", "symbols_per_second")
+AMOUNTS = ("parameters", "attention_parameters", "flops_per_example", "symbols_per_second", "predictions_per_second")
 PERCENT = 1.5  # above it, a measure is not a share of 1
 MIB = 2**20
 
