@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from attnbench.benchmarks import cost
 from attnbench.benchmarks.alarms import alarms
+from attnbench.benchmarks.allocator import keep_freed_memory
 from attnbench.benchmarks.cell import Cell, cell_of
 from attnbench.benchmarks.comparison import CONTROL
 from attnbench.benchmarks.errors import explain
@@ -70,6 +71,7 @@ def blank(cell: Cell, **rest: Any) -> Record:
 def train_and_test(cell: Cell, progress: Progressing) -> Record:
     """The record of a finished run, its files beside it."""
     started = time.perf_counter()
+    keep_freed_memory()
     built = build(cell)
     for kind, finding in built.task.data.source.findings().items():
         progress.tell(f"{cell.data}: {finding_line(kind, finding)}")

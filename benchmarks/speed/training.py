@@ -14,6 +14,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from attnbench.benchmarks.allocator import keep_freed_memory
 from attnbench.benchmarks.arguments import Arguments
 from attnbench.benchmarks.cell import Cell, cell_of
 from attnbench.benchmarks.cost import PeakMemory
@@ -119,6 +120,7 @@ def parser() -> Arguments:
 
 def measured(cell: Cell, steps: int, warm_up: int) -> TrainingSpeed:
     """The speed of a cell's training, validation left out."""
+    keep_freed_memory()
     with quiet():
         built = build(cell)
         flops = flops_per_symbol(built)
