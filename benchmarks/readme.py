@@ -1,5 +1,6 @@
 """Writes the tables of a Markdown page from records: `python -m attnbench.benchmarks.readme README.md`."""
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -7,15 +8,24 @@ from pathlib import Path
 from attnbench.benchmarks.compare import compare
 from attnbench.benchmarks.record import find_records
 from attnbench.benchmarks.report import markdown_table
+from attnbench.benchmarks.speed.joeynmt import table as beside
 
-BLOCK = re.compile(r"(?P<head><!-- table: (?P<folder>\S+) -->\n).*?(?P<tail><!-- end -->)", re.DOTALL)
+BLOCK = re.compile(r"(?P<head><!-- (?P<kind>table|beside): (?P<place>\S+) -->\n).*?(?P<tail><!-- end -->)", re.DOTALL)
 
 
 def with_tables(page: str, root: Path) -> str:
-    """The page with each block between `<!-- table: FOLDER -->` and `<!-- end -->` made anew from the folder's records."""
+    """The page with its blocks, which end with `<!-- end -->`, made anew.
+
+    A block after `<!-- table: FOLDER -->` is made from the folder's records, one after `<!-- beside: FILE -->` from the figures
+    of a run beside JoeyNMT's.
+    """
 
     def table(block: re.Match[str]) -> str:
-        made = markdown_table(compare(find_records([root / block["folder"]])))
+        place = root / block["place"]
+        if block["kind"] == "beside":
+            made = beside(json.loads(place.read_text("utf-8")))
+        else:
+            made = markdown_table(compare(find_records([place])))
         return f"{block['head']}{made.strip()}\n{block['tail']}"
 
     return BLOCK.sub(table, page)
