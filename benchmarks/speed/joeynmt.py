@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from attnbench.benchmarks.errors import InputError
 from attnbench.benchmarks.record import read_record, write_json
@@ -77,9 +78,9 @@ def recorded(run: Path) -> Side:
     )
 
 
-def table(beside: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
+def table(beside: Mapping[str, Any]) -> str:
     """Both sides and the ratio of their speeds, as Markdown."""
-    peer, own = (Side(**side) for side in beside["sides"])  # type: ignore[arg-type]
+    peer, own = (Side(**side) for side in beside["sides"])
     rows = [
         ("Parameters", *(f"{side.parameters:,}" for side in (peer, own)), ""),
         ("Epochs", *(str(side.epochs) for side in (peer, own)), ""),
