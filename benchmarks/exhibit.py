@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import PIL.Image
 
 from attnbench.tasks.base import Prediction
+from attnbench.tasks.sequence.worth import mean_weights
 
 SMALL = 128  # pixels: the longest side of an image that may be kept without loss
 LOSSLESS = 16 * 2**10  # bytes that it may then have
@@ -32,10 +33,11 @@ class Exhibit:
     image: str | None = None  # a data URL
     grid: tuple[int, int] | None = None
     about: str | None = None
+    place: str | None = None  # where there are several places of attention: the one that is shown, or the mean of all
 
 
 def exhibits(predictions: Iterable[Prediction], count: int) -> list[Exhibit]:
-    """The first `count` examples, with the first place of attention of each."""
+    """The first `count` examples."""
     shown: list[Exhibit] = []
     for prediction in predictions:
         for row in range(len(prediction.said)):
@@ -45,12 +47,14 @@ def exhibits(predictions: Iterable[Prediction], count: int) -> list[Exhibit]:
     return shown
 
 
-def exhibit(prediction: Prediction, row: int, *, index: int) -> Exhibit:
-    """One example of a batch."""
+def exhibit(prediction: Prediction, row: int, *, index: int, place: int | None = None) -> Exhibit:
+    """One example of a batch, with the mean over the places of attention, or with that of this number, which counts from 1."""
+    places = prediction.alignments
+    looked = mean_weights(places if place is None else [places[place - 1]])
     queries = list(prediction.queries[row])
     memory = list(prediction.memory[row]) if prediction.memory else []
-    positions = len(memory) or prediction.alignments[0].weights.shape[-1]
-    weights = prediction.alignments[0].weights[row, : len(queries), :positions].float()
+    positions = len(memory) or looked.shape[-1]
+    weights = looked[row, : len(queries), :positions].float()
     gold = None if prediction.gold is None else prediction.gold[row, : len(queries), :positions].tolist()
     return Exhibit(
         index=index,
@@ -63,7 +67,15 @@ def exhibit(prediction: Prediction, row: int, *, index: int) -> Exhibit:
         image=None if prediction.images is None else data_url(prediction.images[row].open()),
         grid=prediction.grid,
         about=prediction.about[row] if prediction.about else None,
+        place=named(place, len(places)),
     )
+
+
+def named(place: int | None, places: int) -> str | None:
+    """What is shown of several places of attention."""
+    if places == 1:
+        return None
+    return f"mean of {places} places of attention" if place is None else f"place {place} of {places}"
 
 
 def data_url(image: PIL.Image.Image) -> str:

@@ -95,6 +95,7 @@ def panel(shown: Shown, mark: Mark) -> dict[str, Any]:
         "colour": mark.colour,
         "seed": shown.run.record.seed,
         "score": shown.score,
+        "place": exhibit.place,
         "said": exhibit.said,
         "queries": exhibit.queries,
         "memory": exhibit.memory,

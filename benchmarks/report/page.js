@@ -3,7 +3,7 @@
 const VIEWS = { picture: pictureView, text: textView, matrix: matrixView };
 
 function panelView(panel, example, chosen) {
-  const score = make("p", { className: "score", textContent: [`seed ${panel.seed}`, panel.score].filter(Boolean).join(" · ") });
+  const score = make("p", { className: "score", textContent: [`seed ${panel.seed}`, panel.score, panel.place].filter(Boolean).join(" · ") });
   const view = example.kind === "picture" && !example.image ? () => [make("p", { className: "readout", textContent: "no picture was kept" })] : VIEWS[example.kind];
   const said = make("p", { className: "said", textContent: panel.said || "(said nothing)" });
   const head = make("h4", { textContent: panel.mechanism });

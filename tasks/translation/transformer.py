@@ -82,7 +82,7 @@ class Transformer(Translator):
         if shared_embeddings and source.words != target.words:
             raise ValueError(
                 f"shared_embeddings=true: source and target have {len(source)} and {len(target)} words of their own; "
-                "needs one vocabulary for both"
+                "needs one vocabulary for both: give task.units.joint=true"
             )
         search = Search(limit=limit, beam=beam, length_penalty=length_penalty, coverage_penalty=coverage_penalty)
         sizes = {"layers": layers, "hidden_dim": hidden_dim, "heads": heads, "feed_forward_dim": inner}

@@ -22,15 +22,28 @@ class Units(ABC):
 
 
 class Words(Units):
-    """The words between blanks that occur at least `least_count` times; all others are `<unk>`."""
+    """The words between blanks that occur at least `least_count` times; all others are `<unk>`.
+
+    `joint` is one vocabulary for both languages, in which a word that both write alike is one word and counts in both.
+    """
 
     name: ClassVar[str] = "words"
     raw: ClassVar[bool] = False
 
+    def __init__(self, *, joint: bool = False) -> None:
+        refuse_no_choice(joint=joint)
+        self.joint = joint
+
     def vocabularies(self, source: Sequence[str], target: Sequence[str], *, least_count: int) -> Vocabularies:
-        """One for each language."""
-        first, second = (Vocabulary(map(str.split, lines), least_count=least_count) for lines in (source, target))
-        return first, second
+        """One for each language, or one for both."""
+
+        def counted(lines: Sequence[str]) -> Vocabulary:
+            return Vocabulary(map(str.split, lines), least_count=least_count)
+
+        if self.joint:
+            both = counted([*source, *target])
+            return both, both
+        return counted(source), counted(target)
 
 
 class BytePairs(Units):
@@ -45,9 +58,7 @@ class BytePairs(Units):
     def __init__(self, *, size: int, joint: bool, lowercase: bool = False) -> None:
         if type(size) is not int or size <= len(FIXED):
             raise ValueError(f"size={size}: must be more than {len(FIXED)}, the special symbols and the bytes")
-        for key, value in {"joint": joint, "lowercase": lowercase}.items():
-            if type(value) is not bool:
-                raise ValueError(f"{key}={value}: must be true or false")
+        refuse_no_choice(joint=joint, lowercase=lowercase)
         self.size = size
         self.joint = joint
         self.lowercase = lowercase
@@ -62,6 +73,13 @@ class BytePairs(Units):
             both = learnt([*source, *target])
             return both, both
         return learnt(source), learnt(target)
+
+
+def refuse_no_choice(**given: object) -> None:
+    """Raises ValueError where an option that is true or false is neither."""
+    for key, value in given.items():
+        if type(value) is not bool:
+            raise ValueError(f"{key}={value}: must be true or false")
 
 
 def kept(vocabularies: Vocabularies) -> dict[str, Any]:

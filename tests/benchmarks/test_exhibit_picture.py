@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 
 from attnbench.attention import Alignment
-from attnbench.benchmarks.exhibit import LARGEST, SMALL, Exhibit, data_url, exhibits
+from attnbench.benchmarks.exhibit import LARGEST, SMALL, Exhibit, data_url, exhibit, exhibits
 from attnbench.benchmarks.exhibit_picture import BLOCK, CELL, GOLD, LABEL, picture
 from attnbench.benchmarks.image_tiles import GAP, ROW, TILE, attention_map, place, size, tile_image
 from attnbench.benchmarks.image_tiles import LABEL as BELOW
@@ -74,6 +74,16 @@ def test_a_matrix_is_darkest_where_the_weight_is_and_outlines_gold() -> None:
     with_gold = prediction._replace(memory=[["a", "b", "c"]], gold=gold)
     (outlined,) = exhibits([with_gold], 1)
     assert picture(outlined).getpixel((LABEL + 2 * CELL, CELL + LABEL)) == GOLD
+
+
+def test_of_several_places_of_attention_their_mean_is_shown_or_one_and_it_is_said_which() -> None:
+    first, second = torch.tensor([[[1.0, 0.0]]]), torch.tensor([[[0.5, 0.5]]])
+    prediction = Prediction(["x"], [["x"]], [Alignment(first), Alignment(second)], [["x"]], [["a", "b"]])
+    (mean,) = exhibits([prediction], 1)
+    assert (mean.weights, mean.place) == ([[0.75, 0.25]], "mean of 2 places of attention")
+    alone = exhibit(prediction, 0, index=0, place=2)
+    assert (alone.weights, alone.place) == ([[0.5, 0.5]], "place 2 of 2")
+    assert exhibit(prediction._replace(alignments=[Alignment(first)]), 0, index=0).place is None
 
 
 def test_a_long_memory_goes_on_below() -> None:

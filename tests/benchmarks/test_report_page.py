@@ -114,6 +114,7 @@ def test_every_task_is_explored_in_the_way_that_suits_it(page):
     names = ["additive_hard", "additive_soft", "dot_hard", "dot_soft", "uniform"]
     assert [panel["mechanism"] for panel in translation[0]["panels"]] == names
     assert translation[0]["panels"][0]["gold"][1] == [1]
+    assert translation[0]["panels"][0]["place"] is None
 
 
 def test_examples_with_another_truth_are_not_shown_as_the_same(made, tmp_path):

@@ -41,7 +41,13 @@ MATCHED = ["task=translation", "budget.match=parameters", "budget.reference=dot_
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     """A finished run's folder a kind."""
     found = {}
-    kinds = {"captioning": ["task=captioning"], "frozen": FROZEN, "translation": MATCHED, "reading": ["task=reading"]}
+    kinds = {
+        "captioning": ["task=captioning"],
+        "frozen": FROZEN,
+        "translation": MATCHED,
+        "reading": ["task=reading"],
+        "layers": ["task=translation", "task/model=transformer"],
+    }
     for kind, words in kinds.items():
         out = tmp_path_factory.mktemp(kind)
         main(["run", *TINY, f"out={out}", *words])
@@ -78,6 +84,24 @@ def test_another_split_and_another_beam(runs: Mapping[str, Path], capsys: pytest
     assert drawn.name == "validation-example-4.png"
     truth = said(capsys.readouterr().out)[1]
     assert truth == Scenes(seed=1, sizes={"train": 16, "validation": 4, "test": 5}).load()["validation"]["captions"][3]
+
+
+def test_of_several_places_the_mean_is_drawn_or_one_and_it_is_said_which(
+    runs: Mapping[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = runs["layers"]
+    drawn = {}
+    for place in (None, 1, 2):
+        path = show([str(folder), "--example", "1", *([] if place is None else ["--place", str(place)])])
+        assert path.name == ("example-1.png" if place is None else f"example-1-place-{place}.png")
+        told = "mean of 2 places of attention" if place is None else f"place {place} of 2"
+        assert capsys.readouterr().out.splitlines()[-2] == f"drawn:   {told}"
+        drawn[place] = np.asarray(PIL.Image.open(path), dtype=float)
+    assert read(folder / "exhibits.json")[0]["place"] == "mean of 2 places of attention"
+    assert all(bool((drawn[None] != drawn[place]).any()) for place in (1, 2))
+    assert "--place 3: the run's model has places of attention 1 to 2" in failing(
+        folder, "--example", 1, "--place", 3, capsys=capsys
+    )
 
 
 def grey(size: tuple[int, int]) -> PIL.Image.Image:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import torch
@@ -171,6 +172,33 @@ def test_pieces_are_written_as_text_and_their_alignments_as_those_of_words(
             source, target = map(int, link.split("-"))
             assert source < len(read.split())
             assert target < max(1, len(written.split()))
+
+
+SHARING = ["task/model=transformer", "task.model.shared_embeddings=true", "task.model.norm=post", "task.model.layers=1"]
+
+
+def test_a_run_whose_languages_share_their_words_translates_with_what_it_learnt(
+    tmp_path: Path, sources: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warmed = ["budget.schedule=linear", "budget.warmup=0.5", "budget.averaging=0.9"]
+    main(["run", *TINY, *SHARING, *warmed, "task.units.joint=true", f"out={tmp_path / 'runs'}"])
+    (folder,) = find_records([tmp_path / "runs"])
+    built = restored(folder, {"data_dir": None}, {})
+    model = cast(Any, built.model)
+    assert model.encoder.embedding.weight is model.decoder.embedding.weight is model.decoder.output.weight
+    kept = torch.load(folder / "best.ckpt", weights_only=True)["state_dict"]
+    torch.testing.assert_close(model.encoder.embedding.weight, kept["model.decoder.output.weight"])
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("\n".join(sources).encode())))
+    capsys.readouterr()
+    translate([str(folder)])
+    assert capsys.readouterr().out.splitlines() == [alone(folder, text) for text in sources]
+
+
+def test_languages_without_a_vocabulary_in_common_share_no_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = failing("run", *TINY, *SHARING, f"out={tmp_path}", capsys=capsys)
+    assert "needs one vocabulary for both: give task.units.joint=true" in line
 
 
 def test_options_are_the_runs_own_where_none_are_given(run: Path) -> None:

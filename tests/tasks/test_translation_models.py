@@ -37,6 +37,7 @@ from attnbench.tasks.translation.luong import Luong
 from attnbench.tasks.translation.model import Pair, RNNsearch, Translator
 from attnbench.tasks.translation.phrases import Phrases
 from attnbench.tasks.translation.transformer import Transformer
+from attnbench.tasks.translation.units import Words
 
 HIDDEN, LIMIT = 8, 5
 ADDITIVE = partial(Additive, hidden_dim=3)
@@ -309,6 +310,25 @@ def test_shared_embeddings_are_one_for_both_languages_and_coming_out() -> None:
     assert apart_sizes - sum(p.numel() for p in model.parameters()) == len(words) * HIDDEN
 
 
+@pytest.mark.parametrize("norm", ["pre", "post"])
+def test_shared_embeddings_learn_from_the_source_from_the_target_and_from_what_is_said(norm: Norm) -> None:
+    def of_one_vocabulary(**options: Any) -> tuple[Translator, Pair]:
+        model = partial(MODELS["transformer"], norm=norm, **options)
+        task = Translation(DATA, model, batch_size=3, seed=0, least_count=1, units=Words(joint=True))
+        torch.manual_seed(0)
+        return cast(Translator, task.model(ATTENTIONS["soft"])).double(), task.collate(task.data.splits["train"][:4])
+
+    shared, batch = of_one_vocabulary(shared_embeddings=True)
+    separate, _ = of_one_vocabulary(tied=False)
+    separate.load_state_dict(shared.state_dict())
+    for model in (shared, separate):
+        model(batch).nll.sum().backward()
+    parts: Any = separate.encoder.embedding, separate.decoder.embedding, separate.decoder.output
+    gradients = [part.weight.grad for part in parts]
+    assert all(bool(gradient.any()) for gradient in gradients)
+    torch.testing.assert_close(cast(Any, shared).encoder.embedding.weight.grad, sum(gradients))
+
+
 @pytest.mark.parametrize(
     ("model", "options", "message"),
     [
@@ -322,7 +342,7 @@ def test_shared_embeddings_are_one_for_both_languages_and_coming_out() -> None:
         ("gnmt", {"asks": "next"}, "asks=next: must be one of previous, current"),
         ("transformer", {"heads": 3}, "hidden_dim=8: must be a multiple of heads=3"),
         ("transformer", {"norm": "none"}, "norm=none: must be one of pre, post"),
-        ("transformer", {"shared_embeddings": True}, "shared_embeddings=true: .* needs one vocabulary for both"),
+        ("transformer", {"shared_embeddings": True}, "shared_embeddings=true: .* give task.units.joint=true"),
         ("transformer", {"self_attention": ATTENTIONS["coverage"]}, "self_attention: reads the past"),
         ("transformer", {"self_attention": ATTENTIONS["hard"]}, "self_attention: draws where to look"),
         ("luong", {"beam": 0}, "beam=0: must be at least 1"),

@@ -3,6 +3,7 @@
 import copy
 import gzip
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -123,7 +124,9 @@ def test_the_same_lines_give_the_same_pieces_and_other_lines_others() -> None:
     assert learnt().plain() != Pieces.learnt(ENGLISH, size=400, least_count=1, lowercase=False).plain()
 
 
-@pytest.mark.parametrize("units", [Words(), BytePairs(size=400, joint=True), BytePairs(size=330, joint=False)])
+@pytest.mark.parametrize(
+    "units", [Words(), Words(joint=True), BytePairs(size=400, joint=True), BytePairs(size=330, joint=False)]
+)
 def test_vocabularies_are_made_again_from_json(units: Units) -> None:
     before = units.vocabularies(ENGLISH, GERMAN, least_count=1)
     after = recalled(json.loads(json.dumps(kept(before))))
@@ -145,6 +148,13 @@ def test_joint_is_one_vocabulary_and_separate_are_two_of_that_size() -> None:
     assert "▁Hund" in target.words
 
 
+def test_joint_words_are_one_vocabulary_in_which_both_languages_count() -> None:
+    source, target = Words(joint=True).vocabularies(["a hut", "a hat"], ["Hut hut", "a"], least_count=2)
+    assert source is target
+    assert source.words == [*SPECIAL, "a", "hut"]
+    assert source.encode(["a", "hat"]) == [4, source.unknown]
+
+
 def test_sizes_that_cannot_be_are_refused() -> None:
     with pytest.raises(ValueError, match="size=260: must be more than 260"):
         BytePairs(size=260, joint=True)
@@ -154,8 +164,9 @@ def test_sizes_that_cannot_be_are_refused() -> None:
 
 @pytest.mark.usefixtures("unchecked_types")
 def test_options_that_are_no_choice_are_refused() -> None:
-    with pytest.raises(ValueError, match="joint=yes: must be true or false"):
-        BytePairs(size=400, joint="yes")  # type: ignore[arg-type]
+    for units in (Words, partial(BytePairs, size=400)):
+        with pytest.raises(ValueError, match="joint=yes: must be true or false"):
+            units(joint="yes")
 
 
 def test_raw_text_in_words_is_refused(tmp_path: Path) -> None:
@@ -199,7 +210,9 @@ def test_the_task_keeps_its_contract_in_pieces_of_words_that_have_gold() -> None
     )
 
 
-@pytest.mark.parametrize("units", [Words(), BytePairs(size=400, joint=True), BytePairs(size=400, joint=False)])
+@pytest.mark.parametrize(
+    "units", [Words(), Words(joint=True), BytePairs(size=400, joint=True), BytePairs(size=400, joint=False)]
+)
 def test_a_checkpoint_rebuilds_the_model_without_data(tmp_path: Path, units: Units) -> None:
     data = Phrases(seed=0, sizes={"train": 60, "validation": 12, "test": 4})
     task = task_of(data, units)
