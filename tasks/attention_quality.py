@@ -39,7 +39,9 @@ class AttentionQuality:
                 measured["mass_on_gold"] = mean_over(quality.mass_on_gold(weights, output.gold), judged)
                 measured["pointing_hit"] = mean_over(quality.pointing_hit(weights, output.gold), judged)
                 # AER asks for every query that looked; the last (end) symbol and unaligned words have no gold and no link.
-                self.counts.append(quality.alignment_counts(weights * judged.unsqueeze(-1), output.gold).cpu())
+                sure = output.gold if output.possible is None else output.gold & ~output.possible
+                counts = quality.alignment_counts(weights * judged.unsqueeze(-1), sure, output.possible)
+                self.counts.append(counts.cpu())
             places.append(measured)
         for name in places[0]:
             self.examples[name].append(torch.stack([place[name] for place in places]).mean(dim=0).cpu())

@@ -25,6 +25,7 @@ class Output(NamedTuple):
     spread: Float[Tensor, " batch"] | None = (
         None  # as nll, had every symbol been asked for alike: Σ_t mean_v -log p_t(v)
     )
+    possible: Bool[Tensor, "batch query memory"] | None = None  # of gold's links those that are not sure
 
 
 @runtime_checkable

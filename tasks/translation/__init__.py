@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from datasets import Dataset
+from torch import Tensor
 
 from attnbench.attention import AttentionFactory
 from attnbench.tasks.base import Model, Prediction, Task
@@ -99,13 +100,14 @@ class Translation(Task):
         written = [target.split(text) for text in truth]
         sources = padded([source.encode(words) for words in read])
         targets = padded([target.encode(words, start=True, end=True) for words in written])
-        gold = None
-        if "gold" in rows:
-            links = rows["gold"]
-            if isinstance(target, Pieces):
+        masks: list[Tensor | None] = []
+        for name in ("gold", "possible"):
+            links = rows.get(name)
+            if links is not None and isinstance(target, Pieces):
                 links = [piece_links(*those) for those in zip(links, written, read, strict=True)]
-            gold = link_matrix(links, targets.shape[1] - 1, sources.shape[1])
-        return Pair(sources, targets, gold, read, written, truth)
+            masks.append(None if links is None else link_matrix(links, targets.shape[1] - 1, sources.shape[1]))
+        gold, possible = masks
+        return Pair(sources, targets, gold, read, written, truth, possible)
 
     def lengths(self, split: Dataset) -> list[tuple[int, int]]:
         """How many symbols each target sentence has, the end symbol included, and how many units its source sentence.

@@ -25,6 +25,7 @@ class Pair(NamedTuple):
     source_words: list[list[str]]
     target_words: list[list[str]]
     truth: Sequence[str] = ()  # the targets as text, as they are measured
+    possible: Bool[Tensor, "batch query memory"] | None = None  # the links of `gold` that are not sure
 
 
 class Translator(Model):
@@ -44,7 +45,7 @@ class Translator(Model):
     def forward(self, batch: Pair) -> Output:
         """Teacher-forced."""
         output: Output = self.decoder(batch.target, *self.encode(batch.source), batch.gold)
-        return output
+        return output._replace(possible=batch.possible)
 
     @torch.no_grad()
     def predict(self, batch: Pair) -> Prediction:

@@ -4,6 +4,9 @@ The source is SVO with adjectives before their noun; the target is verb-final in
 noun, lets determiner and adjectives agree with the noun's gender and number, and writes tense as a particle that opens the
 clause. What stands at a clause's end in the target stood behind its subject in the source, up to a dozen words away.
 
+Links are sure, but for those of determiners, which say something of the source's determiner and something of its noun: both are
+possible, neither is sure (Och & Ney 2003, section 5).
+
     the small dogs near a house saw the bird   ->   PAST the-f-pl dog-pl small-f-pl a-m house near the-n bird see-pl
 """
 
@@ -20,7 +23,7 @@ LANGUAGE_SEED = 2015  # the two languages are the same for every data seed: it d
 
 
 class Word(NamedTuple):
-    """A target word and the source positions that it translates."""
+    """A target word and the source positions that it translates; of several none is sure."""
 
     form: str
     sources: tuple[int, ...]
@@ -82,7 +85,7 @@ class Sentence:
         position = self.write(noun.source + ("s" if plural else ""))
         ending = noun.gender + ("n" if plural else "")
         target = [
-            Word(("l" if definite else "h") + ending, (determiner,)),
+            Word(("l" if definite else "h") + ending, (determiner, position)),
             Word(noun.target + ("ri" if plural else ""), (position,)),
             *(Word(lexeme.target + ending, (at,)) for lexeme, at in adjectives),
         ]
@@ -126,7 +129,9 @@ class Sentence:
 
 
 class Phrases(Generated):
-    """Sentence pairs of 3 to about 25 words: columns source and target (lists of words) and gold (links [target, source])."""
+    """Sentence pairs of 3 to about 25 words: columns source and target (lists of words), gold (links [target, source]) and
+    possible (those of gold that are not sure).
+    """
 
     name: ClassVar[str] = "phrases"
 
@@ -138,4 +143,6 @@ class Phrases(Generated):
             sentence = Sentence(words, rng)
             target = sentence.whole()
             gold = [[query, position] for query, word in enumerate(target) for position in word.sources]
-            yield {"source": sentence.source, "target": [word.form for word in target], "gold": gold}
+            possible = [link for link in gold if len(target[link[0]].sources) > 1]
+            forms = [word.form for word in target]
+            yield {"source": sentence.source, "target": forms, "gold": gold, "possible": possible}

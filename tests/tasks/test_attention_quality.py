@@ -86,6 +86,18 @@ def test_without_gold_there_is_what_needs_none() -> None:
     assert measured.overall() == pytest.approx(expected, abs=1e-6)
 
 
+def test_a_possible_link_may_be_missing_and_is_no_error_where_it_is_there() -> None:
+    gold = torch.tensor([[[True, True, False], [False, False, True], [False, True, False]]])
+    possible = gold & torch.tensor([[True], [False], [False]])
+    measured = AttentionQuality()
+    measured.add(output(EYE[None], gold=gold)._replace(possible=possible))
+    # Predicted (0,0) (1,1) (2,2): A = 3, S = 2, none of A sure and one possible.
+    assert measured.overall()["alignment_error_rate"] == pytest.approx(1 - 1 / 5)
+    measured = AttentionQuality()
+    measured.add(output(EYE[None, [1, 2, 1]], gold=gold)._replace(possible=possible))
+    assert measured.overall()["alignment_error_rate"] == 0
+
+
 def test_batches_of_other_sizes_add_up_to_their_dependence() -> None:
     """The second batch has more queries and a longer memory: what it pads the first with is nothing."""
     measured = AttentionQuality()

@@ -85,6 +85,18 @@ def test_every_target_word_has_gold_and_the_tense_stands_far_from_its_verb() -> 
     assert len(shared) == len(rows)
 
 
+def test_links_of_determiners_alone_are_possible_and_they_are_two_of_which_one_is_a_determiner() -> None:
+    determiners = {"the", "a", "some"}
+    for row in phrases()["train"]:
+        unsure = {query for query, _ in row["possible"]}
+        assert row["possible"] == [link for link in row["gold"] if link[0] in unsure]
+        looked: dict[int, list[bool]] = {}
+        for query, position in row["gold"]:
+            looked.setdefault(query, []).append(row["source"][position] in determiners)
+        for query, is_determiner in looked.items():
+            assert is_determiner == ([True, False] if query in unsure else [False])
+
+
 def test_adjectives_agree_with_their_noun_which_a_word_by_word_translation_cannot_know() -> None:
     forms: dict[str, set[str]] = {}
     for row in phrases()["train"]:
