@@ -18,10 +18,12 @@ USAGE = """attnbench: attention mechanisms compared fairly
   attnbench speed training KEY=VALUE ...
                                      words a second of a cell's training
   attnbench score KIND --predictions FILE --references FILE [--out FILE]
-                                     prediction files from anywhere; KIND: alignment, captioning; KIND --help tells more
+                                     prediction files from anywhere; KIND: alignment, captioning, squad; KIND --help tells more
   attnbench show RUN (--example N | --image FILE) [--out FILE]
                                      what a run's model says, and where it looked; --help tells more
   attnbench translate RUN < TEXT     a run's model translates standard input, line by line; --help tells more
+  attnbench answer RUN --document FILE --question TEXT
+                                     a run's model answers from a text, and says where it looked; --help tells more
   attnbench list [GROUP]             what there is to choose from
   attnbench doctor [--data-dir DIR]  what this machine has
 
@@ -119,6 +121,13 @@ def translate(arguments: list[str]) -> None:
     translated(arguments)
 
 
+def answer(arguments: list[str]) -> None:
+    """Answers a question from a document."""
+    from attnbench.benchmarks.answer import answer as answered
+
+    answered(arguments)
+
+
 def list_choices(arguments: list[str]) -> None:
     """Prints what there is to choose from."""
     from attnbench.benchmarks.errors import InputError, did_you_mean
@@ -151,6 +160,7 @@ COMMANDS = {
     "score": score,
     "show": show,
     "translate": translate,
+    "answer": answer,
     "list": list_choices,
     "doctor": doctor,
 }

@@ -5,8 +5,13 @@ from collections.abc import Callable, Sequence
 from attnbench.benchmarks.errors import InputError, did_you_mean
 from attnbench.benchmarks.score.alignment import score_alignment
 from attnbench.benchmarks.score.captioning import score_captioning
+from attnbench.benchmarks.score.squad import score_squad
 
-KINDS: dict[str, Callable[[Sequence[str]], None]] = {"alignment": score_alignment, "captioning": score_captioning}
+KINDS: dict[str, Callable[[Sequence[str]], None]] = {
+    "alignment": score_alignment,
+    "captioning": score_captioning,
+    "squad": score_squad,
+}
 
 
 def score(arguments: Sequence[str]) -> None:
