@@ -138,7 +138,7 @@ def cell_of(config: DictConfig) -> Cell:
     return Cell(
         config=config,
         task=choices["task"],
-        data=choices["task/data"],
+        data=f"{choices['task/data']}{source.part}",
         model=choices["task/model"],
         attention=mechanism_name({str(k): v for k, v in attention.items()}, choices),
         asked=choices["attention"],

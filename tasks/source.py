@@ -28,6 +28,11 @@ class Source(ABC):
 
     name: ClassVar[str]
 
+    @property
+    def part(self) -> str:
+        """What follows the data set's name where this is a part of it that is compared by itself."""
+        return ""
+
     @abstractmethod
     def load(self) -> DatasetDict:
         """The splits train, validation and test. Raises DataError where they cannot be had."""
