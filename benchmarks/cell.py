@@ -15,7 +15,7 @@ from attnbench.benchmarks.errors import InputError, did_you_mean
 from attnbench.benchmarks.machine import Machine
 from attnbench.benchmarks.mechanism import composed, config_loader, mechanism_name
 from attnbench.benchmarks.record import FILE, Record, RecordError, content_address, read_record
-from attnbench.tasks.source import Source
+from attnbench.tasks.source import Source, file_checksum, found
 
 DECIDING = ("task", "attention", "estimator", "optimizer", "budget", "seed")
 ALSO = ("trainer", "logger", "data_dir", "out", "retry_failed")
@@ -42,6 +42,7 @@ class Cell:
     machine: Machine
     overrides: tuple[str, ...]
     reference: Mapping[str, Any] | None = None  # the mechanism that budgets are matched to, where they are
+    vectors: str | None = None  # a hash of the file of word vectors that the task starts from, where it does
 
     @property
     def resolved(self) -> dict[str, Any]:
@@ -53,8 +54,9 @@ class Cell:
         """The hash that is the cell's identity."""
         precision = self.machine.resolved_precision
         versions = {"data": self.data_checksum, "code": self.code, "attention_code": self.attention_code}
-        matched = {} if self.reference is None else {"reference": self.reference}
-        return content_address({**self.resolved, **versions, **matched, "precision": precision})
+        also = {"reference": self.reference, "vectors": self.vectors}
+        present = {name: value for name, value in also.items() if value is not None}
+        return content_address({**self.resolved, **versions, **present, "precision": precision})
 
     @property
     def name(self) -> str:
@@ -151,7 +153,14 @@ def cell_of(config: DictConfig) -> Cell:
         machine=instantiate(config.trainer),
         overrides=tuple(overrides),
         reference=reference,
+        vectors=vectors_checksum(config.task),
     )
+
+
+def vectors_checksum(task: DictConfig) -> str | None:
+    """A hash of the file that the task's `vectors` names. Raises DataError where it is not there."""
+    name = task.get("vectors")
+    return file_checksum([found(task.get("data_dir"), name)]) if isinstance(name, str) else None
 
 
 def matching_code(reference: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -37,9 +37,11 @@ class Exhibit:
 
 
 def exhibits(predictions: Iterable[Prediction], count: int) -> list[Exhibit]:
-    """The first `count` examples."""
+    """The first `count` examples; none of a model that attends nowhere."""
     shown: list[Exhibit] = []
     for prediction in predictions:
+        if not prediction.alignments:
+            return shown
         for row in range(len(prediction.said)):
             if len(shown) == count:
                 return shown

@@ -73,7 +73,7 @@ def train_and_test(cell: Cell, progress: Progressing) -> Record:
     started = time.perf_counter()
     keep_freed_memory()
     built = build(cell)
-    for kind, finding in built.task.data.source.findings().items():
+    for kind, finding in built.task.findings().items():
         progress.tell(f"{cell.data}: {finding_line(kind, finding)}")
     flops = cost.flops(built.attention, built.task)
     memory = cost.PeakMemory(gpu=cell.machine.gpu)  # from here: counting, in plain form, may need more than training
@@ -121,7 +121,7 @@ def finished(cell: Cell, built: Built, history: History, spent: Mapping[str, int
         signatures=dict(task.signatures()),
         curves=dict(history.curves),
         cost=spent,
-        findings=task.data.source.findings(),
+        findings=task.findings(),
         matching=None if built.matching is None else asdict(built.matching),
     )
 

@@ -96,6 +96,8 @@ def of_example(run: Restored, split: str, number: int, place: int | None) -> Exh
     rows = data.splits[split]
     if not 1 <= number <= len(rows):
         raise InputError(f"--example {number}: the {split} split has examples 1 to {len(rows)}")
+    if not run.model.attends:
+        raise InputError(f"task/model={run.record.model}: looks nowhere, so there is nothing to draw")
     prediction = run.task.completed(run.model.predict(data.collate(rows[number - 1 : number])))
     return looked_at(prediction, number - 1, place)
 

@@ -14,7 +14,8 @@ from attnbench.tasks.base import Output
 class AttentionQuality:
     """Adds up outputs of one split. Per example: the mean over its queries that count; over the split: the mean over examples.
 
-    With several places of attention each measure is the mean over the places. What no example can be judged by is NaN.
+    With several places of attention each measure is the mean over the places; with none there are no measures. What no example
+    can be judged by is NaN.
     """
 
     def __init__(self) -> None:
@@ -43,7 +44,7 @@ class AttentionQuality:
                 counts = quality.alignment_counts(weights * judged.unsqueeze(-1), sure, output.possible)
                 self.counts.append(counts.cpu())
             places.append(measured)
-        for name in places[0]:
+        for name in places[0] if places else ():
             self.examples[name].append(torch.stack([place[name] for place in places]).mean(dim=0).cpu())
 
     def each(self) -> dict[str, list[float]]:
@@ -53,7 +54,8 @@ class AttentionQuality:
     def overall(self) -> dict[str, float]:
         """The split's values."""
         result = {name: torch.cat(values).nanmean().item() for name, values in self.examples.items()}
-        result["dependence"] = sum(maps.dependence() for maps in self.maps) / len(self.maps)
+        if self.maps:
+            result["dependence"] = sum(maps.dependence() for maps in self.maps) / len(self.maps)
         if self.counts:
             result["alignment_error_rate"] = quality.alignment_error_rate(torch.cat(self.counts))
         return result

@@ -18,7 +18,7 @@ class Output(NamedTuple):
 
     nll: Float[Tensor, " batch"]  # nats, summed over the example's predicted symbols
     symbols: Int[Tensor, " batch"]  # how many those were
-    alignments: Sequence[Alignment]  # one for each place where the model attends
+    alignments: Sequence[Alignment]  # one for each place where the model attends; none where it does nowhere
     gold: Bool[Tensor, "batch query memory"] | None = None  # where one should look, if anyone knows
     penalty: Float[Tensor, " batch"] | None = None  # what the model itself adds to the loss
     steps: Float[Tensor, "batch query"] | None = None  # the nll of the symbol that follows each query, where one does
@@ -70,6 +70,7 @@ class Model(nn.Module, ABC):
     Its checkpoint holds `kept` beside its values: what its task read from the data in order to build it, as JSON has it.
     """
 
+    attends: ClassVar[bool] = True  # whether it builds an attention; without one outputs have no alignments
     kept: Mapping[str, Any] = MappingProxyType({})
 
     def get_extra_state(self) -> dict[str, Any]:
@@ -103,6 +104,10 @@ class Task(ABC):
 
     def recall(self, kept: Mapping[str, Any]) -> None:  # noqa: B027
         """Takes what a model's checkpoint kept, so that building the model again need not read the data; or ignores it."""
+
+    def findings(self) -> Mapping[str, Mapping[str, Any]]:
+        """What was found odd in the data: by its source, and by a task that checks more."""
+        return self.data.source.findings()
 
     def completed(self, prediction: Prediction) -> Prediction:
         """What the model said as the task has it: the same, unless the task does more to it."""

@@ -16,13 +16,13 @@ def hits(predictions: Sequence[Prediction]) -> list[float]:
 
 
 def accuracies(predictions: Sequence[Prediction]) -> dict[str, float]:
-    """Right answers in percent (0-100): of all stories, and of those that take one or two hops where that is known."""
+    """Right answers in percent (0-100): of all stories, and of those that take one hop, two, ... where that is known."""
     right = hits(predictions)
     hops = [json.loads(about)["hops"] for prediction in predictions for about in prediction.about]
     result = {"accuracy": mean(right)}
-    if hops:
-        result["accuracy_1_hop"] = mean([hit for hit, needed in zip(right, hops, strict=True) if needed == 1])
-        result["accuracy_2_hops"] = mean([hit for hit, needed in zip(right, hops, strict=True) if needed == 2])
+    for needed in sorted(set(hops)):
+        name = f"accuracy_{needed}_hop" + "s" * (needed > 1)
+        result[name] = mean([hit for hit, of in zip(right, hops, strict=True) if of == needed])
     return result
 
 

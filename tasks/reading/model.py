@@ -1,5 +1,7 @@
-"""The Attentive Reader: one question, one look at the document."""
+"""What readers of cloze questions share: the batch, the encoder, and what becomes of the entities' likelihoods."""
 
+from abc import abstractmethod
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -7,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from attnbench.attention import Alignment, AttentionFactory
+from attnbench.attention import Alignment
 from attnbench.tasks.base import Model, Output, Prediction
 from attnbench.tasks.sequence.text import Vocabulary
 
@@ -17,6 +19,7 @@ class Cloze(NamedTuple):
 
     document: Int[Tensor, "batch memory"]
     question: Int[Tensor, "batch length"]
+    mentions: Int[Tensor, "batch memory"]  # which candidate stands there, by its number; else padding
     candidates: Bool[Tensor, "batch entities"]
     answer: Int[Tensor, " batch"]  # its number among the entities
     gold: Bool[Tensor, "batch 1 memory"] | None
@@ -43,68 +46,101 @@ class Encoder(nn.Module):
         return states, torch.cat([last[0], last[1]], dim=-1)
 
 
-class AttentiveReader(Model):
-    """u = [→y_q(last); ←y_q(1)]; r = attend(u, y_d); g = tanh(W_r r + W_u u); p(a) = softmax_a(e_a g).
+class Encoded(NamedTuple):
+    """A batch as read: every document word, where these are no padding, every question word, and the question as a whole."""
 
-    Hermann et al. 2015, §3.2, with GRUs, and with answers from the document's entities alone as in Chen et al. 2016. Trained
-    to maximise log p(a) = log p(a | document's entities) + log p(document's entities): the first term is the output's nll,
-    the second its penalty. While attention is flat, all entities of a document are alike to the first; the second teaches the
-    model to carry names from the document to the answer, and only then does it pay to attend.
-    Query and keys have one size, 2 hidden_dim, so that plain dot needs no projection.
+    document: Float[Tensor, "batch memory state"]
+    mask: Bool[Tensor, "batch 1 memory"]
+    asked: Float[Tensor, "batch length state"]
+    question: Float[Tensor, "batch state"]
+
+
+class Read(NamedTuple):
+    """What a reader makes of a batch: log p(a) of all entities, and where it looked, if it looks anywhere."""
+
+    log_probs: Float[Tensor, "batch entities"]
+    alignments: Sequence[Alignment]
+
+
+class Reader(Model):
+    """Any reader: a distribution over entities, read as one over the document's candidates. Chen et al. 2016, §3.1.
+
+    Trained to maximise log p(a) = log p(a | document's entities) + log p(document's entities): the first term is the output's
+    nll, the second its penalty. While attention is flat, all entities of a document are alike to the first; the second teaches
+    the model to carry names from the document to the answer, and only then does it pay to attend.
     """
 
-    def __init__(
-        self,
-        words: Vocabulary,
-        entities: Vocabulary,
-        attention: AttentionFactory,
-        *,
-        embedding_dim: int,
-        hidden_dim: int,
-        dropout: float,
-    ) -> None:
+    def __init__(self, words: Vocabulary, entities: Vocabulary, embedding_dim: int, dropout: float) -> None:
         super().__init__()
         self.entities = entities
         self.embedding = nn.Embedding(len(words), embedding_dim, padding_idx=Vocabulary.pad)
-        self.document = Encoder(embedding_dim, hidden_dim)
-        self.question = Encoder(embedding_dim, hidden_dim)
-        self.attention = attention(2 * hidden_dim, 2 * hidden_dim)
-        self.from_document = nn.Linear(2 * hidden_dim, 2 * hidden_dim)
-        self.from_question = nn.Linear(2 * hidden_dim, 2 * hidden_dim, bias=False)
-        self.entity = nn.Linear(2 * hidden_dim, len(entities), bias=False)
         self.dropout = nn.Dropout(dropout)
 
-    def read(self, batch: Cloze) -> tuple[Float[Tensor, "batch entities"], Alignment]:
-        """log p(a) of all entities, and where the question looked."""
-        mask, asked = batch.document != Vocabulary.pad, batch.question != Vocabulary.pad
-        states, _ = self.document(self.dropout(self.embedding(batch.document)), mask)
-        _, question = self.question(self.dropout(self.embedding(batch.question)), asked)
-        states, question = self.dropout(states), self.dropout(question)
-        memory = self.attention.prepare(states, states, mask.unsqueeze(1))
-        context, alignment, _ = self.attention(question.unsqueeze(1), memory)
-        joint = torch.tanh(self.from_document(context.squeeze(1)) + self.from_question(question))
-        return torch.log_softmax(self.entity(self.dropout(joint)).float(), dim=-1), alignment
+    @abstractmethod
+    def read(self, batch: Cloze) -> Read:
+        """Reads the documents with their questions in mind."""
+
+    def embedded(self, words: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length embedding"]:
+        """The words' vectors, after dropout."""
+        return self.dropout(self.embedding(words))
 
     def forward(self, batch: Cloze) -> Output:
         """The answer's nll among the candidates; the penalty is -log p(candidates)."""
-        log_probs, alignment = self.read(batch)
+        log_probs, alignments = self.read(batch)
         among = log_probs.masked_fill(~batch.candidates, -torch.inf)
         candidates = among.logsumexp(dim=-1)
         nll = candidates - among.gather(1, batch.answer.unsqueeze(1)).squeeze(1)
         symbols = torch.ones_like(batch.answer)
-        return Output(nll, symbols, [alignment], batch.gold, penalty=-candidates, steps=nll.unsqueeze(1))
+        # Of several looks none is followed by the answer alone: each is then rewarded with the whole.
+        steps = nll.unsqueeze(1) if all(alignment.weights.shape[1] == 1 for alignment in alignments) else None
+        return Output(nll, symbols, alignments, gold(batch, alignments), penalty=-candidates, steps=steps)
 
     @torch.no_grad()
     def predict(self, batch: Cloze) -> Prediction:
         """The likeliest candidate."""
-        log_probs, alignment = self.read(batch)
+        log_probs, alignments = self.read(batch)
         among = log_probs.masked_fill(~batch.candidates, -torch.inf)
+        whole = all(alignment.weights.shape[1] == 1 for alignment in alignments)
         return Prediction(
             said=[self.entities.words[number] for number in among.argmax(dim=-1).tolist()],
             truth=[[answer] for answer in batch.answers],
-            alignments=[alignment],
-            queries=[[" ".join(words)] for words in batch.question_words],
+            alignments=alignments,
+            queries=[[" ".join(words)] if whole else words for words in batch.question_words],
             memory=batch.document_words,
-            gold=batch.gold,
+            gold=gold(batch, alignments),
             about=batch.about,
         )
+
+
+class EncodingReader(Reader):
+    """A reader with an encoder for documents and one for questions, of states of size 2 hidden_dim."""
+
+    def __init__(
+        self, words: Vocabulary, entities: Vocabulary, *, embedding_dim: int, hidden_dim: int, dropout: float
+    ) -> None:
+        super().__init__(words, entities, embedding_dim, dropout)
+        self.document = Encoder(embedding_dim, hidden_dim)
+        self.question = Encoder(embedding_dim, hidden_dim)
+
+    def encode(self, batch: Cloze) -> Encoded:
+        """The batch as read, after dropout."""
+        mask, asked = batch.document != Vocabulary.pad, batch.question != Vocabulary.pad
+        states, _ = self.document(self.embedded(batch.document), mask)
+        words, question = self.question(self.embedded(batch.question), asked)
+        return Encoded(self.dropout(states), mask.unsqueeze(1), words, self.dropout(question))
+
+
+def gold(batch: Cloze, alignments: Sequence[Alignment]) -> Bool[Tensor, "batch query memory"] | None:
+    """The evidence, for each query that counts: a question as a whole, or each of its words."""
+    if batch.gold is None or not alignments:
+        return None
+    queries = alignments[0].weights.shape[1]
+    if queries == 1:
+        return batch.gold
+    counted = batch.question[:, :queries] != Vocabulary.pad
+    return batch.gold & counted.unsqueeze(-1)
+
+
+def log_softmax(scores: Float[Tensor, "batch entities"]) -> Float[Tensor, "batch entities"]:
+    """log p(a), in float32 at least."""
+    return torch.log_softmax(scores.float() if scores.dtype != torch.float64 else scores, dim=-1)

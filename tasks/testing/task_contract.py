@@ -40,7 +40,7 @@ def check_all(task: Task, attention: AttentionFactory) -> None:
     check_initial_values(task, attention)
     batches = list(islice(task.data.val_dataloader(), BATCHES))
     for batch in batches:
-        check_output(model(batch))
+        check_output(model(batch), attends=model.attends)
     check_examples_stand_alone(task, model)
     check_training(model, next(iter(task.data.train_dataloader())))
     with torch.no_grad():
@@ -87,18 +87,19 @@ def check_initial_values(task: Task, attention: AttentionFactory) -> None:
 def outside_attention(model: Model) -> Mapping[str, Tensor]:
     """All parameters that are no attention's."""
     attentions = [name for name, module in model.named_modules() if isinstance(module, Attention)]
-    require(bool(attentions), "the model builds no attention from the factory it is given")
+    require(bool(attentions) or not model.attends, "the model builds no attention from the factory it is given")
+    require(not attentions or model.attends, "the model builds an attention and says that it attends nowhere")
     prefixes = tuple(f"{name}." for name in attentions)
     return {name: value for name, value in model.named_parameters() if not name.startswith(prefixes)}
 
 
-def check_output(output: Output) -> None:
+def check_output(output: Output, *, attends: bool) -> None:
     """One teacher-forced pass: shapes agree, numbers are finite, and padded queries are zero and without gold."""
     batch = len(output.nll)
     require(bool(output.nll.isfinite().all()), "nll is not finite")
     require(output.symbols.shape == (batch,), f"symbols has shape {tuple(output.symbols.shape)}, not ({batch},)")
     require(bool((output.symbols > 0).all()), "an example has no symbols to predict")
-    require(len(output.alignments) > 0, "no alignments are returned")
+    require(len(output.alignments) > 0 or not attends, "no alignments are returned")
     if output.steps is not None:
         require_near(output.steps.sum(dim=1), output.nll, "the sum of an example's steps", tolerance=TOLERANCE)
     if output.penalty is not None:
@@ -144,7 +145,7 @@ def check_training(model: Model, batch: Any) -> None:
         estimator = Reinforce(expected_first=0.0)
         estimator.meet(model)
         estimate: Estimate = estimator(model, batch)
-        check_output(estimate.output)
+        check_output(estimate.output, attends=model.attends)
         estimate.loss.backward()
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
