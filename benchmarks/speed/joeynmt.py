@@ -33,7 +33,7 @@ class Side:
 
 def logged(log: str) -> Side:
     """JoeyNMT's side, from its log. Raises InputError where the run did not reach the end of its test."""
-    parameters, epochs = PARAMETERS.search(log), EPOCH.findall(log)
+    parameters, epochs = PARAMETERS.search(log), EPOCH.findall(log)  # seconds are each epoch's own
     decoded = {}
     for part in re.split(r"(?=Decoding (?:dev|test) set)", log)[1:]:
         found = [pattern.search(part) for pattern in (DECODING, PREDICTING, TOOK, SCORED)]
@@ -48,7 +48,7 @@ def logged(log: str) -> Side:
         name="JoeyNMT",
         parameters=int(parameters[1]),
         epochs=len(epochs),
-        tokens_per_second=sum(int(tokens) for _, tokens, _ in epochs) / float(epochs[-1][2]),
+        tokens_per_second=sum(int(tokens) for _, tokens, _ in epochs) / sum(float(seconds) for _, _, seconds in epochs),
         validation_bleu=decoded["dev"][1],
         test_bleu=decoded["test"][1],
         sentences_per_second=decoded["test"][0],

@@ -152,8 +152,8 @@ def measured(cell: Cell, steps: int, warm_up: int) -> TrainingSpeed:
 
 
 def flops_per_symbol(built: Built) -> float | None:
-    """FLOPs of a training step for each symbol that it asks for, from the first validation batch."""
-    batch = next(iter(built.task.data.val_dataloader()))
+    """FLOPs of a training step for each symbol that it asks for, from the first training batch, which has its like in length."""
+    batch = next(iter(built.task.data.train_dataloader()))
     model = model_of(plain(built.attention), built.task)
     try:
         flops = counted(model, batch)

@@ -88,7 +88,7 @@ def likelihood(
     """The output of a teacher-forced pass, from what the output layer over words reads; padding of `target` counts nowhere."""
     asked = target[:, 1:]
     counted = asked != Vocabulary.pad
-    losses = word_loss(features[counted], layer.weight, layer.bias, asked[counted])
+    losses = word_loss(features[counted], layer.weight, layer.bias, asked[counted], training=layer.training)
     steps, spread = (loss.new_zeros(asked.shape).masked_scatter(counted, loss) for loss in losses)
     kept = [alignment.keep(counted) for alignment in alignments]
     return Output(steps.sum(dim=1), counted.sum(dim=1), kept, gold, steps=steps, spread=spread.sum(dim=1))

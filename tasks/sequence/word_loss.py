@@ -24,17 +24,20 @@ def word_loss(
     weight: Float[Tensor, "word feature"],
     bias: Float[Tensor, " word"],
     asked: Int[Tensor, " row"],
+    *,
+    training: bool = True,
 ) -> Losses:
     """The losses of p = softmax(W f + b), in float32 or better.
 
     The same as a linear layer before `cross_entropy`. Of more than `SCORES` scores only so many stand at a time; there are no
-    second derivatives then. Under autocast, products are in its type.
+    second derivatives then. In `training` slopes are computed beside the losses, otherwise where they are asked for. Under
+    autocast, products are in its type.
     """
     if len(features) * len(weight) <= SCORES:
         return whole(features, weight, bias, asked)
     device = features.device.type
     kind = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else features.dtype
-    return Losses(*InPieces.apply(features.to(kind), weight.to(kind), bias, asked))
+    return Losses(*InPieces.apply(features.to(kind), weight.to(kind), bias, asked, training))
 
 
 def whole(features: Tensor, weight: Tensor, bias: Tensor, asked: Tensor) -> Losses:
@@ -48,7 +51,7 @@ def whole(features: Tensor, weight: Tensor, bias: Tensor, asked: Tensor) -> Loss
 
 
 class Slopes(NamedTuple):
-    """∂ Σ_r w_r nll_r, of the features without the weights w_r."""
+    """∂ Σ_r w_r nll_r."""
 
     features: Float[Tensor, "row feature"]
     weight: Float[Tensor, "word feature"]
@@ -58,16 +61,18 @@ class Slopes(NamedTuple):
 class InPieces(torch.autograd.Function):
     """nll = -log p_asked, spread = -mean_v log p_v, p = softmax(W f + b).
 
-    Slopes are computed beside the losses, piece by piece, for rows that all weigh 1, as those of a likelihood do but for one
-    factor; if the backward pass finds that rows weigh differently, W's and b's are computed again.
+    In training slopes are computed beside the losses, piece by piece, for rows that all weigh 1, as those of a likelihood do
+    but for one factor; if the backward pass finds that rows weigh differently, they are computed again.
     """
 
     @staticmethod
-    def forward(ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, asked: Tensor, training: bool
+    ) -> tuple[Tensor, Tensor]:
         """The losses of each row."""
         exact = torch.promote_types(features.dtype, torch.float32)
         nll, spread = torch.empty(2, len(features), dtype=exact, device=features.device)
-        slopes = no_slopes(features, weight, exact) if any(ctx.needs_input_grad) else None
+        slopes = no_slopes(features, weight, exact) if training and any(ctx.needs_input_grad) else None
         for piece in pieces(len(features), len(weight)):
             scores = scored(features[piece], weight, bias).to(exact)
             own = asked[piece].unsqueeze(1)
@@ -81,22 +86,22 @@ class InPieces(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, to_nll: Tensor, to_spread: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+    def backward(ctx: Any, to_nll: Tensor, to_spread: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         """∂nll/∂s = p - onehot(asked); ∂spread/∂s = p - 1/words = ∂nll/∂s + onehot(asked) - 1/words."""
         features, weight, bias, asked, *found = ctx.saved_tensors
-        slopes, weights = Slopes(*found), to_nll + to_spread
-        to_features = weights.unsqueeze(1) * slopes.features
-        if len(weights) and bool((weights == weights[0]).all()):
-            to_weight, to_bias = slopes.weight * weights[0], slopes.bias * weights[0]
+        weights = to_nll + to_spread
+        alike = len(weights) > 0 and bool((weights == weights[0]).all())
+        if found and alike:
+            to_features, to_weight, to_bias = (slope * weights[0] for slope in found)
         else:
-            to_weight, to_bias = weighted(weights, features, weight, bias, asked)
+            to_features, to_weight, to_bias = weighted(weights, features, weight, bias, asked)
         if bool(to_spread.any()):
             evenly = to_spread.unsqueeze(1)
             spread_features = evenly * features
             to_features += evenly * (weight[asked] - weight.mean(dim=0, dtype=evenly.dtype))
             to_weight.index_add_(0, asked, spread_features).sub_(spread_features.sum(dim=0) / len(weight))
             to_bias.index_add_(0, asked, to_spread).sub_(to_spread.sum() / len(weight))
-        return to_features.to(features.dtype), to_weight.to(weight.dtype), to_bias.to(bias.dtype), None
+        return to_features.to(features.dtype), to_weight.to(weight.dtype), to_bias.to(bias.dtype), None, None
 
 
 def no_slopes(features: Tensor, weight: Tensor, exact: torch.dtype) -> Slopes:
@@ -116,16 +121,14 @@ def add_slopes(
     slopes.weight.add_((shares.T @ features[piece]).to(slopes.weight.dtype))
 
 
-def weighted(
-    weights: Tensor, features: Tensor, weight: Tensor, bias: Tensor, asked: Tensor
-) -> tuple[Float[Tensor, "word feature"], Float[Tensor, " word"]]:
-    """W's and b's slopes of Σ_r w_r nll_r."""
+def weighted(weights: Tensor, features: Tensor, weight: Tensor, bias: Tensor, asked: Tensor) -> Slopes:
+    """The slopes of rows that weigh differently."""
     slopes = no_slopes(features, weight, weights.dtype)
     for piece in pieces(len(features), len(weight)):
         shares = torch.softmax(scored(features[piece], weight, bias).to(weights.dtype), dim=1)
         own = asked[piece].unsqueeze(1)
         add_slopes(slopes, piece, shares, own, features, weight, weights[piece].unsqueeze(1))
-    return slopes.weight, slopes.bias
+    return slopes
 
 
 def pieces(rows: int, words: int) -> Iterator[slice]:

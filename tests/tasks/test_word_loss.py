@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
+from torch.utils.flop_counter import FlopCounterMode
 
 from attnbench.tasks.sequence import word_loss as module
 from attnbench.tasks.sequence.word_loss import word_loss
@@ -37,10 +38,15 @@ def sizes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.usefixtures("sizes")
+@pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("smoothing", [0.0, 0.3])
-def test_losses_and_gradients_are_those_of_cross_entropy_whatever_the_pieces(smoothing: float) -> None:
-    some, weights = layer(), torch.rand(7, dtype=torch.float64)  # rows may count differently
-    losses = word_loss(*some)
+@pytest.mark.parametrize("alike", [True, False])
+def test_losses_and_gradients_are_those_of_cross_entropy_whatever_the_pieces(
+    smoothing: float, training: bool, alike: bool
+) -> None:
+    some = layer()
+    weights = torch.full((7,), 0.7, dtype=torch.float64) if alike else torch.rand(7, dtype=torch.float64)
+    losses = word_loss(*some, training=training)
     expected, found = plain(some, smoothing), (1 - smoothing) * losses.nll + smoothing * losses.spread
     torch.testing.assert_close(found, expected)
     for reference, own in zip(
@@ -67,6 +73,14 @@ def test_huge_scores_overflow_nothing() -> None:
     loss.sum().backward()
     assert some.features.grad is not None
     assert bool(some.features.grad.isfinite().all())
+
+
+@pytest.mark.usefixtures("sizes")
+def test_outside_training_a_pass_has_the_products_of_a_linear_layer() -> None:
+    some = layer()
+    with FlopCounterMode(display=False) as counter:
+        word_loss(*some, training=False)
+    assert counter.get_total_flops() == 2 * some.features.numel() * len(some.weight)
 
 
 def test_no_rows_lose_nothing() -> None:
