@@ -39,9 +39,16 @@ class TransformerCaptioner(Captioner):
         beam: int = 1,
         length_penalty: float = 0.0,
         coverage_penalty: float = 0.0,
+        early_stopping: bool = False,
     ) -> None:
         penalty = DoublyStochastic(weight=doubly_stochastic, total=doubly_stochastic_total)
-        search = Search(limit=limit, beam=beam, length_penalty=length_penalty, coverage_penalty=coverage_penalty)
+        search = Search(
+            limit=limit,
+            beam=beam,
+            length_penalty=length_penalty,
+            coverage_penalty=coverage_penalty,
+            early_stopping=early_stopping,
+        )
         annotations = Annotations(
             encoder, dim=annotation_dim, standardize=standardize, dropout=dropout, global_image=global_image
         )

@@ -24,10 +24,13 @@ class Search:
     beam: int
     length_penalty: float
     coverage_penalty: float = 0.0
+    early_stopping: bool = False
     n_best: int | None = None  # how many scored sentences to come back with; None: none need be scored
 
     def __post_init__(self) -> None:
         Worth(length_penalty=self.length_penalty, coverage_penalty=self.coverage_penalty)
+        if type(self.early_stopping) is not bool:
+            raise ValueError(f"early_stopping={self.early_stopping}: must be true or false")
         check_search(beam=self.beam, limit=self.limit, n_best=1 if self.n_best is None else self.n_best)
 
     def __call__(self, decoder: Decoder[Any, Any], summary: Float[Tensor, "batch start"], memory: Any) -> Said:
@@ -42,6 +45,7 @@ class Search:
             limit=self.limit,
             length_penalty=self.length_penalty,
             coverage_penalty=self.coverage_penalty,
+            early_stopping=self.early_stopping,
             n_best=1 if self.n_best is None else self.n_best,
         )
 

@@ -31,8 +31,15 @@ class Gnmt(Translator):
         beam: int = 1,
         length_penalty: float = 0.0,
         coverage_penalty: float = 0.0,
+        early_stopping: bool = False,
     ) -> None:
-        search = Search(limit=limit, beam=beam, length_penalty=length_penalty, coverage_penalty=coverage_penalty)
+        search = Search(
+            limit=limit,
+            beam=beam,
+            length_penalty=length_penalty,
+            coverage_penalty=coverage_penalty,
+            early_stopping=early_stopping,
+        )
         sizes = {"layers": layers, "embedding_dim": embedding_dim, "hidden_dim": hidden_dim}
         encoder = GnmtEncoder(len(source), dropout=dropout, residual=residual, **sizes)
         decoder = GnmtDecoder(

@@ -31,10 +31,17 @@ class Luong(Translator):
         beam: int = 1,
         length_penalty: float = 0.0,
         coverage_penalty: float = 0.0,
+        early_stopping: bool = False,
     ) -> None:
         if layers < 1:
             raise ValueError(f"layers={layers}: must be at least 1")
-        search = Search(limit=limit, beam=beam, length_penalty=length_penalty, coverage_penalty=coverage_penalty)
+        search = Search(
+            limit=limit,
+            beam=beam,
+            length_penalty=length_penalty,
+            coverage_penalty=coverage_penalty,
+            early_stopping=early_stopping,
+        )
         sizes = {"layers": layers, "embedding_dim": embedding_dim, "hidden_dim": hidden_dim}
         encoder = StackedLstm(len(source), dropout=dropout, bidirectional=bidirectional, **sizes)
         decoder = LuongDecoder(

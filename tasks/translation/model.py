@@ -86,8 +86,15 @@ class RNNsearch(Translator):
         beam: int = 1,
         length_penalty: float = 0.0,
         coverage_penalty: float = 0.0,
+        early_stopping: bool = False,
     ) -> None:
-        search = Search(limit=limit, beam=beam, length_penalty=length_penalty, coverage_penalty=coverage_penalty)
+        search = Search(
+            limit=limit,
+            beam=beam,
+            length_penalty=length_penalty,
+            coverage_penalty=coverage_penalty,
+            early_stopping=early_stopping,
+        )
         width = hidden_dim if annotation_dim is None else annotation_dim
         half(width, "hidden_dim" if annotation_dim is None else "annotation_dim")  # refuses an odd one
         encoder = BidirectionalGru(

@@ -76,6 +76,7 @@ class Transformer(Translator):
         beam: int = 1,
         length_penalty: float = 0.0,
         coverage_penalty: float = 0.0,
+        early_stopping: bool = False,
     ) -> None:
         inner = 4 * hidden_dim if feed_forward_dim is None else feed_forward_dim
         check_sizes(layers=layers, hidden_dim=hidden_dim, heads=heads, feed_forward_dim=inner, norm=norm)
@@ -84,7 +85,13 @@ class Transformer(Translator):
                 f"shared_embeddings=true: source and target have {len(source)} and {len(target)} words of their own; "
                 "needs one vocabulary for both: give task.units.joint=true"
             )
-        search = Search(limit=limit, beam=beam, length_penalty=length_penalty, coverage_penalty=coverage_penalty)
+        search = Search(
+            limit=limit,
+            beam=beam,
+            length_penalty=length_penalty,
+            coverage_penalty=coverage_penalty,
+            early_stopping=early_stopping,
+        )
         sizes = {"layers": layers, "hidden_dim": hidden_dim, "heads": heads, "feed_forward_dim": inner}
         encoder = TransformerEncoder(len(source), dropout=dropout, norm=norm, self_attention=self_attention, **sizes)
         decoder = TransformerDecoder(

@@ -23,7 +23,7 @@ from attnbench.attention.selection.chunkwise import Chunkwise
 from attnbench.attention.selection.hard import Hard
 from attnbench.attention.selection.softmax import Softmax
 from attnbench.tasks.base import Output
-from attnbench.tasks.sequence.beam import beam_search
+from attnbench.tasks.sequence.beam import beam_search, largest
 from attnbench.tasks.sequence.decoder import Decoder
 from attnbench.tasks.sequence.recurrent import RecurrentDecoder
 from attnbench.tasks.sequence.said import Said
@@ -89,11 +89,12 @@ def searched(
     beam: int,
     alpha: float = 0.0,
     beta: float = 0.0,
+    early: bool = False,
     limit: int = LIMIT,
     n_best: int = 1,
 ) -> Said:
-    penalties = {"length_penalty": alpha, "coverage_penalty": beta}
-    return beam_search(decoder, *read(decoder), beam=beam, limit=limit, n_best=n_best, **penalties)
+    options = {"length_penalty": alpha, "coverage_penalty": beta, "early_stopping": early}
+    return beam_search(decoder, *read(decoder), beam=beam, limit=limit, n_best=n_best, **options)
 
 
 @torch.no_grad()
@@ -150,8 +151,12 @@ def plain_search(
     n_best: int,
     covered: Mapping[Sentence, float],
     beta: float,
+    early: bool,
 ) -> tuple[list[tuple[Sentence, float]], int]:
-    """The n best, and the first length after which nothing unfinished could join them; it goes on to the limit all the same."""
+    """The n best, and the first length after which nothing unfinished could join them; it goes on to the limit all the same.
+
+    Or, where it is to stop `early`, the n best at the first length at which nothing unfinished would join them.
+    """
     unfinished: list[Sentence] = [()]
     finished: list[tuple[Sentence, float]] = []
     needed = LIMIT
@@ -163,9 +168,13 @@ def plain_search(
         ]
         finished.sort(key=lambda scored: -scored[1])
         unfinished = [those for those in kept if not complete(those)]
-        hope = max((worth(likely[those], LIMIT, alpha) for those in unfinished), default=-torch.inf)
+        hope = max(
+            (worth(likely[those], length if early else LIMIT, alpha) for those in unfinished), default=-torch.inf
+        )
         if not unfinished or (len(finished) >= n_best and hope <= finished[n_best - 1][1]):
             needed = min(needed, length)
+            if early:
+                break
     return finished[:n_best], needed
 
 
@@ -243,14 +252,22 @@ def test_it_finds_what_a_plain_search_finds_and_examples_leave_as_soon_as_that_i
     covered = [coverages(decoder, example) for example in range(BATCH)]
     asked: list[int] = []
     decoder.embedding.register_forward_hook(lambda _module, _given, embedded: asked.append(len(embedded)))
-    for beam, (alpha, beta) in itertools.product([1, 2, 3, 5], [(0.0, 0.0), (0.6, 0.0), (2.0, 0.0), (0.6, 0.4)]):
+    worths = [
+        (0.0, 0.0, False),
+        (0.6, 0.0, False),
+        (2.0, 0.0, False),
+        (0.6, 0.4, False),
+        (2.0, 0.0, True),
+        (0.6, 0.4, True),
+    ]
+    for beam, (alpha, beta, early) in itertools.product([1, 2, 3, 5], worths):
         for n_best in {1, beam}:
             plain = [
-                plain_search(those, beam, alpha, n_best, looked, beta)
+                plain_search(those, beam, alpha, n_best, looked, beta, early)
                 for those, looked in zip(likely, covered, strict=True)
             ]
             asked.clear()
-            said = searched(decoder, beam=beam, alpha=alpha, beta=beta, n_best=n_best)
+            said = searched(decoder, beam=beam, alpha=alpha, beta=beta, early=early, n_best=n_best)
             needed = [length for _, length in plain]
             assert asked == [beam * sum(length > step for length in needed) for step in range(max(needed))]
             for found, (best, _) in zip(ranked(said), plain, strict=True):
@@ -374,6 +391,21 @@ def test_one_that_is_to_be_scored_is_scored_by_beam_search() -> None:
     assert [len(those) for those in replace(plain, beam=3, n_best=2)(decoder, *read(decoder)).ranked] == [2] * BATCH
 
 
+@pytest.mark.parametrize("length", [5, 64 * 10, 64 * 11, 64 * 20 + 7])
+def test_the_largest_are_those_of_topk_wherever_they_stand(length: int) -> None:
+    torch.manual_seed(0)
+    spread = torch.randn(40, length)
+    together = spread.clone()
+    together[:, -5:] += 100  # in one group, or behind the last
+    few = torch.full((40, length), -torch.inf)
+    few[:, 1] = 0.0
+    for values in (spread, together, spread.round(), few):
+        found, places = largest(values, 5)
+        torch.testing.assert_close(found, values.topk(5, dim=1).values)
+        torch.testing.assert_close(values.gather(1, places), found)
+        assert all(len(set(row)) == 5 for row in places.tolist())
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -401,10 +433,12 @@ def test_a_config_asks_for_a_beam_and_the_contract_holds(task: str) -> None:
     with initialize_config_module("attnbench.conf", version_base="1.3"):
         plain = compose("run", words)
         penalties = ["task.model.length_penalty=0.6", "task.model.coverage_penalty=0.2"]
-        config = compose("run", [*words, "task.model.beam=3", *penalties])
+        config = compose("run", [*words, "task.model.beam=3", "task.model.early_stopping=true", *penalties])
     assert (plain.task.model.beam, plain.task.model.length_penalty, plain.task.model.coverage_penalty) == (1, 0.0, 0.0)
     built = instantiate(config.task)
-    assert built.model(ATTENTIONS["soft"]).search == Search(limit=6, beam=3, length_penalty=0.6, coverage_penalty=0.2)
+    assert built.model(ATTENTIONS["soft"]).search == Search(
+        limit=6, beam=3, length_penalty=0.6, coverage_penalty=0.2, early_stopping=True
+    )
     check_task(built, ATTENTIONS["soft"])
 
 
