@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, cast, get_args
 
 from datasets import Dataset, DatasetDict
 
@@ -60,8 +60,8 @@ class BabiFiles(Source):
     def __init__(self, *, data_dir: str | None, size: Size, tasks: int | Sequence[int] | str) -> None:
         if size not in get_args(Size):
             raise ValueError(f"size={size}: must be one of {', '.join(get_args(Size))}")
-        one = isinstance(tasks, str) or not isinstance(tasks, Sequence)
-        given: list[object] = [*ALL] if tasks == "all" else [tasks] if one else list(tasks)
+        several = isinstance(tasks, Sequence) and not isinstance(tasks, str)
+        given: list[Any] = [*ALL] if tasks == "all" else [*cast(Sequence[Any], tasks)] if several else [tasks]
         if not given or any(type(number) is not int or number not in ALL for number in given):
             raise ValueError(f"tasks={tasks}: must be a number from 1 to {len(ALL)}, a list of them, or all")
         if len(set(given)) < len(given):

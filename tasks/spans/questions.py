@@ -76,7 +76,7 @@ class QuestionSource(Source):
 
     def parted(self, entries: Sequence[Entry]) -> tuple[list[Entry], list[Entry]]:
         """Train questions, and those held out for validation."""
-        counts = Counter(self.part(entry) for entry in entries)  # in the order of the files
+        counts = Counter(self.unit(entry) for entry in entries)  # in the order of the files
         held: set[str] = set()
         for part in reversed(counts):
             if sum(counts[one] for one in held) >= self.held_out * len(entries):
@@ -88,11 +88,11 @@ class QuestionSource(Source):
                 "held_out_by=paragraph, or a validation set"
             )
         return (
-            [entry for entry in entries if self.part(entry) not in held],
-            [entry for entry in entries if self.part(entry) in held],
+            [entry for entry in entries if self.unit(entry) not in held],
+            [entry for entry in entries if self.unit(entry) in held],
         )
 
-    def part(self, entry: Entry) -> str:
+    def unit(self, entry: Entry) -> str:
         """What of the data is in one split as a whole."""
         return entry.article if self.held_out_by == "article" else entry.paragraph
 
