@@ -4,15 +4,18 @@ import argparse
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 USAGE = """attnbench: attention mechanisms compared fairly
 
   attnbench run [-m] KEY=VALUE ...   run a cell, or with -m the product of comma-separated choices
-  attnbench compare RUNS ... [--out FOLDER] [--mixed]
-                                     records to report.html, report.md and report.csv
+  attnbench compare RUNS ... [--out FOLDER] [--mixed] [--wandb PROJECT]
+                                     records to report.html, report.md and report.csv; RUNS: folders, wandb://ENTITY/PROJECT
+  attnbench dashboard ENTITY/PROJECT [RUNS ...] [--print]
+                                     W&B views and a report of a project's runs; --help tells more
   attnbench speed [attention=NAME,...] [--grow SIZE=N,N,...]
                                      time and memory of mechanisms alone; --help tells more
   attnbench speed training KEY=VALUE ...
@@ -67,21 +70,39 @@ def compare(arguments: list[str]) -> None:
     from rich.console import Console
 
     from attnbench.benchmarks.compare import compare as compared
-    from attnbench.benchmarks.record import find_records
+    from attnbench.benchmarks.places import home, records_at
     from attnbench.benchmarks.report import terminal_table, write_report
 
     parser = argparse.ArgumentParser(prog="attnbench compare")
-    parser.add_argument("runs", nargs="+", type=Path, help="folders that hold runs")
+    parser.add_argument("runs", nargs="+", help="folders that hold runs, or wandb://ENTITY/PROJECT")
     parser.add_argument("--out", type=Path, help="where the report goes (RUNS/report of the first)")
     parser.add_argument(
         "--mixed", action="store_true", help="compare runs of different budget, data or code all the same"
     )
+    parser.add_argument("--wandb", metavar="PROJECT", help="log the comparison to a W&B PROJECT or ENTITY/PROJECT")
     given = parser.parse_args(arguments)
-    comparison = compared(find_records(given.runs), mixed=given.mixed)
-    first: Path = given.runs[0]
-    paths = write_report(comparison, given.out or (first if first.is_dir() else first.parent) / "report")
+    deliver = None if given.wandb is None else delivery(given.wandb)
+    comparison = compared(records_at(given.runs), mixed=given.mixed)
+    paths = write_report(comparison, given.out or home(given.runs[0]) / "report")
     Console().print(terminal_table(comparison))
     print(f"report: {paths.html}")
+    if deliver is not None:
+        print(deliver(comparison, paths))
+
+
+def delivery(project: str) -> Callable[[Any, Any], str]:
+    """What logs a comparison and its report to a W&B project, and tells where. Raises InputError for what is none."""
+    from attnbench.benchmarks.wandb_comparison import log_comparison
+    from attnbench.benchmarks.wandb_mode import project_of, resolved_mode
+
+    return partial(log_comparison, project=project_of(project), mode=resolved_mode("auto"))
+
+
+def dashboard(arguments: list[str]) -> None:
+    """Builds W&B's views of a project."""
+    from attnbench.benchmarks.dashboard.command import dashboard as built
+
+    built(arguments)
 
 
 def speed(arguments: list[str]) -> None:
@@ -156,6 +177,7 @@ def doctor(arguments: list[str]) -> None:
 COMMANDS = {
     "run": run,
     "compare": compare,
+    "dashboard": dashboard,
     "speed": speed,
     "score": score,
     "show": show,

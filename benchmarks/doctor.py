@@ -17,7 +17,7 @@ def wandb_mode() -> str:
     """Where `logger=wandb` would send its runs."""
     if importlib.util.find_spec("wandb") is None:
         return "not installed"
-    from attnbench.benchmarks.wandb_sink import resolved_mode
+    from attnbench.benchmarks.wandb_mode import resolved_mode
 
     return resolved_mode("auto")
 

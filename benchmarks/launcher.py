@@ -8,17 +8,20 @@ from typing import TypeVar
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
 from hydra.types import HydraContext
+from hydra.utils import instantiate
 from omegaconf import DictConfig, open_dict
 from rich.console import Console
 
 from attnbench.benchmarks.cell import Cell, cell_of
 from attnbench.benchmarks.compare import CompareError, compare
+from attnbench.benchmarks.comparison import Comparison
 from attnbench.benchmarks.errors import explain, one_line
 from attnbench.benchmarks.listing import options
 from attnbench.benchmarks.progress import Board, clock
 from attnbench.benchmarks.record import Record, find_records
-from attnbench.benchmarks.report import terminal_table, write_report
+from attnbench.benchmarks.report import ReportPaths, terminal_table, write_report
 from attnbench.benchmarks.run import run_cell
+from attnbench.benchmarks.sink import Sink
 
 Made = TypeVar("Made")
 
@@ -132,9 +135,20 @@ class Sweep:
             paths = write_report(comparison, Path(self.config.out) / "report")
             self.console.print(terminal_table(comparison))
             self.console.print(f"report: {paths.html}", markup=False, highlight=False, soft_wrap=True)
+            self.deliver(jobs[0], comparison, paths)
         failed = [f"  {explain(job.error)}" for job in jobs if job.error is not None]
         if failed:
             raise CellsFailed("\n".join([f"{len(failed)} of {len(jobs)} cells failed:", *failed]))
+
+    def deliver(self, job: Job, comparison: Comparison, paths: ReportPaths) -> None:
+        """Hands the comparison to where the cells' numbers went. What goes wrong there is told: the report stands."""
+        try:
+            sink: Sink = instantiate(job.config.logger)
+            said = sink.conclude(comparison, paths)
+        except Exception as error:
+            said = f"the comparison went nowhere besides its report: {explain(error)}"
+        if said:
+            self.console.print(said, markup=False, highlight=False, soft_wrap=True)
 
 
 def returned(job: Job) -> JobReturn:

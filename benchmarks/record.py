@@ -72,8 +72,18 @@ def write_json(path: Path, value: Any, *, indent: int | None = None) -> None:
     """Writes JSON so that the file is either whole or absent, whatever stops the program."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(without_nan(value), indent=indent, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+    part.write_text(json_text(value, indent=indent), "utf-8")
     part.replace(path)
+
+
+def json_text(value: Any, *, indent: int | None = None) -> str:
+    """What a JSON file of the value holds."""
+    return json.dumps(without_nan(value), indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def record_text(record: Record) -> str:
+    """What the record's file holds."""
+    return json_text(asdict(record), indent=1)
 
 
 def write_record(folder: Path, record: Record) -> None:

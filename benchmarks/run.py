@@ -77,7 +77,7 @@ def train_and_test(cell: Cell, progress: Progressing) -> Record:
         progress.tell(f"{cell.data}: {finding_line(kind, finding)}")
     flops = cost.flops(built.attention, built.task)
     memory = cost.PeakMemory(gpu=cell.machine.gpu)  # from here: counting, in plain form, may need more than training
-    failed = True
+    failure: Record | None = None
     try:
         logger = built.sink.open(cell, primary=built.task.primary, better=built.task.better)
         history = fit(cell, built, logger, progress)
@@ -95,10 +95,12 @@ def train_and_test(cell: Cell, progress: Progressing) -> Record:
         }
         shown = write_files(cell, built)
         record = finished(cell, built, history, {**spent, "total_seconds": time.perf_counter() - started})
-        built.sink.deliver(record, shown)
-        failed = False
+        built.sink.deliver(record, shown, cell.folder)
+    except BaseException as error:
+        failure = blank(cell, status="failed", error=explain(error) if isinstance(error, Exception) else "interrupted")
+        raise
     finally:
-        built.sink.close(failed=failed)
+        built.sink.close(failure)
     return record
 
 
