@@ -18,7 +18,8 @@ from attnbench.benchmarks.record import FILE, Record, RecordError, content_addre
 from attnbench.tasks.source import Source, file_checksum, found
 
 DECIDING = ("task", "attention", "estimator", "optimizer", "budget", "seed")
-ALSO = ("trainer", "logger", "data_dir", "out", "retry_failed")
+HOW = ("launcher", "retry_failed", "fail_fast")  # how a sweep is run: it decides nothing and enters no record
+ALSO = ("trainer", "logger", "data_dir", "out", *HOW)
 PLACES = ("data_dir", "cache_dir", "out")  # where things lie on this machine: they decide nothing and enter no record
 MATCHING = "attnbench.benchmarks.matching.match"
 
@@ -83,6 +84,13 @@ class Cell:
         except RecordError:
             return None
 
+    def stamp(self) -> int:
+        """When the present record was written, 0 where there is none: another record has another stamp."""
+        try:
+            return (self.folder / FILE).stat().st_mtime_ns
+        except OSError:
+            return 0
+
 
 def decided_by(config: DictConfig, *, without: str | None = None) -> dict[str, Any]:
     """The part of a config that decides the result, resolved, without places and perhaps without one of its keys."""
@@ -136,7 +144,8 @@ def cell_of(config: DictConfig) -> Cell:
             f"task/data={choices['task/data']}: builds a {type(source).__name__}, not a Source of examples"
         )
     reference = None if config.budget.match == "none" else composed(config.budget.reference, [])
-    overrides = [o for o in HydraConfig.get().overrides.task if o.partition("=")[0] not in PLACES]
+    keys = (*PLACES, *HOW)
+    overrides = [o for o in HydraConfig.get().overrides.task if re.split(r"[.=]", o)[0] not in keys]
     return Cell(
         config=config,
         task=choices["task"],

@@ -12,6 +12,8 @@ from typing import Any
 USAGE = """attnbench: attention mechanisms compared fairly
 
   attnbench run [-m] KEY=VALUE ...   run a cell, or with -m the product of comma-separated choices
+  attnbench status RUNS [KEY=VALUE ...]
+                                     what of that sweep is done, running, failed, missing; --help tells more
   attnbench compare RUNS ... [--out FOLDER] [--mixed] [--wandb PROJECT]
                                      records to report.html, report.md and report.csv; RUNS: folders, wandb://ENTITY/PROJECT
   attnbench dashboard ENTITY/PROJECT [RUNS ...] [--print]
@@ -63,6 +65,15 @@ def run(arguments: list[str]) -> None:
     hydra.main(version_base="1.3", config_path="pkg://attnbench.conf", config_name="run")(cell)()
     if failures:
         raise failures[0]
+
+
+def status(arguments: list[str]) -> None:
+    """Says how the cells of a sweep stand."""
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to us, to be told in one line
+
+    from attnbench.benchmarks.status import status as told
+
+    told(arguments)
 
 
 def compare(arguments: list[str]) -> None:
@@ -176,6 +187,7 @@ def doctor(arguments: list[str]) -> None:
 
 COMMANDS = {
     "run": run,
+    "status": status,
     "compare": compare,
     "dashboard": dashboard,
     "speed": speed,
@@ -189,7 +201,7 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs a command; a failure is told in one line and exits with 1, wrong usage with 2."""
+    """Runs a command; a failure is told in one line and exits with 1, wrong usage with 2, what is not done yet with 3."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     whole_story = "--traceback" in words
     words = [word for word in words if word != "--traceback"]
@@ -207,6 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"attnbench: interrupted{after}", file=sys.stderr)
         sys.exit(130)
     except Exception as error:
+        from attnbench.benchmarks.claim import TAKEN, CellTaken
         from attnbench.benchmarks.errors import explain
         from attnbench.benchmarks.launcher import CellsFailed
 
@@ -214,4 +227,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
             traceback.print_exc()
         lines = str(error) if isinstance(error, CellsFailed) else explain(error)
         print(f"attnbench: {lines}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(TAKEN if isinstance(error, CellTaken) else 1)

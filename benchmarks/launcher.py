@@ -1,49 +1,40 @@
-"""Runs the cells of a sweep one after the other in this process, and ends with their comparison."""
+"""A sweep: its cells laid out, run by a launcher, ended with their comparison."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import contextlib
+import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
-from hydra.core.singleton import Singleton
-from hydra.core.utils import JobReturn, JobStatus, run_job, setup_globals
+from hydra.core.utils import JobReturn, JobStatus, setup_globals
 from hydra.types import HydraContext
 from hydra.utils import instantiate
 from omegaconf import DictConfig, open_dict
 from rich.console import Console
 
-from attnbench.benchmarks.cell import Cell, cell_of
+from attnbench.benchmarks.claim import claimed, heartbeat
 from attnbench.benchmarks.compare import CompareError, compare
 from attnbench.benchmarks.comparison import Comparison
-from attnbench.benchmarks.errors import explain, one_line
+from attnbench.benchmarks.errors import InputError, explain, one_line
+from attnbench.benchmarks.job import Job
+from attnbench.benchmarks.launchers.launcher import Launcher
 from attnbench.benchmarks.listing import options
 from attnbench.benchmarks.progress import Board, clock
 from attnbench.benchmarks.record import Record, find_records
 from attnbench.benchmarks.report import ReportPaths, terminal_table, write_report
-from attnbench.benchmarks.run import run_cell
 from attnbench.benchmarks.sink import Sink
 
-Made = TypeVar("Made")
+EVERY = 1.0  # seconds between looks at cells that other processes are running
 
 
 class CellsFailed(RuntimeError):
     """Some cells of a sweep failed; the message lists them, a line each."""
 
 
-@dataclass
-class Job:
-    """One cell of a sweep: its config as Hydra composed it, and what came of it."""
-
-    config: DictConfig
-    cell: Cell
-    record: Record | None = None
-    error: Exception | None = None
-
-
 class Sweep:
     """What `attnbench run -m` does: skips finished cells, goes on after a failed one, resumes an interrupted one.
 
-    A sweep is laid out before its first cell starts, so what is wrong with the input is said before anything has run.
+    A sweep is laid out before its first cell starts, so what is wrong with the input is said before anything has run. A cell
+    that another process is running is left to it; the sweep comes back to it at the end and takes what has become of it.
     """
 
     def __init__(self, context: HydraContext, config: DictConfig) -> None:
@@ -53,25 +44,34 @@ class Sweep:
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Runs the cells that have not finished. Raises CellsFailed at the end if any failed."""
         setup_globals()
-        configs = [self.job_config(list(o), initial_job_idx + i) for i, o in enumerate(job_overrides)]
-        jobs = [Job(config, self.as_hydra_job(config, cell_of)) for config in configs]
-        for job in jobs:
-            record = job.cell.record()
-            job.record = record if record is not None and record.finished else None
-        jobs = self.once_each(jobs)
-        todo = [job for job in jobs if job.record is None]
-        self.console.print(f"{len(jobs)} cells: {len(jobs) - len(todo)} finished before, {len(todo)} to run")
-        board = Board(self.console, len(todo))
-        with board.live():
-            for job in todo:
-                self.run(job, board)
+        launcher = instantiate(self.config.launcher)
+        if not isinstance(launcher, Launcher):
+            raise InputError(f"launcher={self.config.launcher}: builds a {type(launcher).__name__}, not a Launcher")
+        jobs = self.laid_out(job_overrides, initial_job_idx)
+        todo = [job for job in jobs if not job.ended]
+        counts = {"finished before": sum(job.record is not None for job in jobs), "to run": len(todo)}
+        failed = len(jobs) - sum(counts.values())
+        told = [f"{counts['finished before']} finished before", *([f"{failed} failed before"] if failed else [])]
+        self.console.print(f"{len(jobs)} cells: {', '.join(told)}, {len(todo)} to run")
+        if not (failed and self.config.fail_fast):
+            board = Board(self.console, len(todo))
+            with board.live():
+                self.run(todo, launcher, board)
         self.conclude(jobs)
         return [returned(job) for job in jobs]
+
+    def laid_out(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int = 0) -> list[Job]:
+        """The cells that are asked for, each once, with what is known of them."""
+        configs = [self.job_config(list(o), initial_job_idx + i) for i, o in enumerate(job_overrides)]
+        return self.once_each([Job.of(config, self.context) for config in configs])
 
     def once_each(self, jobs: Sequence[Job]) -> list[Job]:
         """The jobs without those that ask for a cell again, perhaps by another of its mechanism's names."""
         names = options("attention")
-        others = {f"{c.asked} is {c.attention}" for c in (job.cell for job in jobs) if c.asked != c.attention in names}
+        plain = [
+            job.cell for job in jobs if not any(o.startswith(("attention/", "attention.")) for o in job.cell.overrides)
+        ]
+        others = {f"{cell.asked} is {cell.attention}" for cell in plain if cell.asked != cell.attention in names}
         unique = {job.cell.address: job for job in reversed(jobs)}
         again = f"; {len(jobs) - len(unique)} cells are asked for again" if len(unique) < len(jobs) else ""
         if others:
@@ -86,43 +86,46 @@ class Sweep:
             config.hydra.job.num = number
         return config
 
-    def as_hydra_job(self, config: DictConfig, function: Callable[[DictConfig], Made]) -> Made:
-        """What a function makes of a config inside a Hydra job. Raises what it raises."""
-        results: list[Made] = []
-        errors: list[Exception] = []
+    def run(self, jobs: Sequence[Job], launcher: Launcher, board: Board) -> None:
+        """Runs the cells and tells how each ended, those of other processes last."""
+        now, elsewhere = list(jobs), list[Job]()
+        while now or elsewhere:
+            mine = [job for job in now if not claimed(job.cell.folder)]
+            elsewhere += [job for job in now if job not in mine]
+            with contextlib.closing(launcher.run(mine, board)) as ended:
+                for job in ended if mine else ():
+                    if job.taken:
+                        elsewhere.append(job)
+                    elif self.stops_at(job, board):
+                        return
+            now, elsewhere = self.awaited(elsewhere, board)
+            for job in [job for job in now if job.ended]:
+                now.remove(job)
+                if self.stops_at(job, board):
+                    return
 
-        def kept(inner: DictConfig) -> None:
-            try:
-                results.append(function(inner))
-            except Exception as error:
-                errors.append(error)
+    def stops_at(self, job: Job, board: Board) -> bool:
+        """Tells how a cell ended, and says whether the sweep ends with it."""
+        outcome = told(job.record) if job.record is not None else f"FAILED: {explain(job.error or CellsFailed())}"
+        board.finish(outcome, job.cell.name)
+        return bool(self.config.fail_fast and job.error)
 
-        state = Singleton.get_state()
-        try:
-            run_job(
-                task_function=kept,
-                config=config,
-                job_dir_key="hydra.sweep.dir",
-                job_subdir_key="hydra.sweep.subdir",
-                hydra_context=self.context,
-                configure_logging=False,
-            )
-        finally:
-            Singleton.set_state(state)
-        if errors:
-            raise errors[0]
-        return results[0]
+    def awaited(self, jobs: Sequence[Job], board: Board) -> tuple[list[Job], list[Job]]:
+        """Waits until other processes have let go of some cells: those, with what has been recorded; and the rest.
 
-    def run(self, job: Job, board: Board) -> None:
-        """Runs one cell and tells how it ended."""
-        board.start(job.cell.name)
-        try:
-            job.record = self.as_hydra_job(job.config, lambda inner: run_cell(inner, progress=board))
-        except Exception as error:
-            job.error = error
-            board.finish(f"FAILED: {explain(error)}")
-        else:
-            board.finish(told(job.record))
+        A cell without a new record is to be run after all: its process was interrupted.
+        """
+        while jobs:
+            free = [job for job in jobs if not claimed(job.cell.folder)]
+            if free:
+                for job in free:
+                    job.look()
+                return free, [job for job in jobs if job not in free]
+            beat = heartbeat(jobs[0].cell.folder)
+            board.name = jobs[0].cell.name
+            board.advance(0.0 if beat is None else beat.share, "another process runs it")
+            time.sleep(EVERY)
+        return [], []
 
     def conclude(self, jobs: Sequence[Job]) -> None:
         """Compares what there is, then raises if something failed."""
@@ -137,8 +140,10 @@ class Sweep:
             self.console.print(f"report: {paths.html}", markup=False, highlight=False, soft_wrap=True)
             self.deliver(jobs[0], comparison, paths)
         failed = [f"  {explain(job.error)}" for job in jobs if job.error is not None]
+        left = sum(not job.ended for job in jobs)
         if failed:
-            raise CellsFailed("\n".join([f"{len(failed)} of {len(jobs)} cells failed:", *failed]))
+            stopped = f" (fail_fast: {left} not run)" if left else ""
+            raise CellsFailed("\n".join([f"{len(failed)} of {len(jobs)} cells failed{stopped}:", *failed]))
 
     def deliver(self, job: Job, comparison: Comparison, paths: ReportPaths) -> None:
         """Hands the comparison to where the cells' numbers went. What goes wrong there is told: the report stands."""

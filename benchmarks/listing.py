@@ -20,6 +20,7 @@ GROUPS = {
     "optimizer": "optimizers",
     "trainer": "trainers",
     "logger": "loggers",
+    "launcher": "launchers of sweeps",
     "experiment": "experiments",
 }
 

@@ -1,7 +1,7 @@
 """Showing how far a sweep is: which cell of how many, the time left, a bar within the cell."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol, runtime_checkable
 
@@ -89,19 +89,30 @@ class Board:
 
     def advance(self, share: float, doing: str) -> None:
         """How far the present cell is."""
-        now = time.monotonic()
-        done = self.done + share
+        self.draw(self.done + share, self.where(), self.name, share, doing, now=share == 0.0)
+
+    def together(self, running: Sequence[tuple[str, float]], *, skipped: float) -> None:
+        """How far several cells are that run at the same time, and what interrupted runs of any had done before."""
+        self.skipped = skipped
+        done = self.done + sum(share for _, share in running)
+        where = f"{self.done} of {self.total} cells done" + (f", {len(running)} running" if running else "")
+        mean = sum(share for _, share in running) / max(1, len(running))
+        self.draw(done, where, "", mean, ", ".join(f"{name} {share:.0%}" for name, share in running), now=False)
+
+    def draw(self, done: float, where: str, name: str, share: float, doing: str, *, now: bool) -> None:
+        """Draws both bars; without a terminal a line, `now` or when it is time for one."""
+        clocked = time.monotonic()
         worked = done - self.skipped
+        known = worked >= 0.1
         left = (
-            f"{clock((now - self.started) / worked * (self.total - done))} left"
-            if worked >= 0.1
-            else "time left unknown"
+            f"{clock((clocked - self.started) / worked * (self.total - done))} left" if known else "time left unknown"
         )
         self.bars.update(self.cell, completed=share, note=escape(doing))
-        self.bars.update(self.sweep, completed=done, description=self.where(), note=left)
-        if not self.console.is_terminal and (share == 0.0 or now - self.told >= INTERVAL):
-            self.told = now
-            self.say(": ".join(part for part in (self.where(), self.name, f"{doing}, {share:.0%}, {left}") if part))
+        self.bars.update(self.sweep, completed=done, description=where, note=left)
+        if not self.console.is_terminal and (now or clocked - self.told >= INTERVAL):
+            self.told = clocked
+            told = f"{doing}, {share:.0%}, {left}" if name else ", ".join(part for part in (doing, left) if part)
+            self.say(": ".join(part for part in (where, name, told) if part))
 
     def where(self) -> str:
         """Which cell of how many, where there are several."""
@@ -117,10 +128,10 @@ class Board:
             self.lines.add(line)
             self.say(line)
 
-    def finish(self, outcome: str) -> None:
-        """The present cell has ended."""
+    def finish(self, outcome: str, name: str | None = None) -> None:
+        """The present cell has ended, or the one of that name."""
         self.done += 1
-        self.say(f"cell {self.done} of {self.total}: {self.name}: {outcome}")
+        self.say(f"cell {self.done} of {self.total}: {name or self.name}: {outcome}")
 
     def say(self, line: str) -> None:
         """A line that stays."""

@@ -12,6 +12,7 @@ from attnbench.benchmarks import cost
 from attnbench.benchmarks.alarms import alarms
 from attnbench.benchmarks.allocator import keep_freed_memory
 from attnbench.benchmarks.cell import Cell, cell_of
+from attnbench.benchmarks.claim import HEARTBEAT, Heartbeat, claim, forget
 from attnbench.benchmarks.comparison import CONTROL
 from attnbench.benchmarks.errors import explain
 from attnbench.benchmarks.exhibit import Exhibit, exhibits
@@ -32,24 +33,46 @@ class CellFailed(RuntimeError):
 def run_cell(config: DictConfig, *, progress: Progressing | None = None) -> Record:
     """Runs the cell unless its record says that it has finished; the record is on disk when this returns.
 
-    Raises CellFailed, with the failure recorded; InputError and DataError, with nothing recorded, where the config
-    names no cell.
+    Raises CellFailed, with the failure recorded; CellTaken where another process is running it; InputError and DataError,
+    with nothing recorded, where the config names no cell.
     """
     cell = cell_of(config)
     earlier = cell.record()
-    if earlier is not None and (earlier.finished or not config.retry_failed):
-        if earlier.finished:
-            return earlier
-        raise CellFailed(f"{cell.name}: failed before: {earlier.error} (retry_failed=true runs it again)")
+    if earlier is not None and earlier.finished:
+        return earlier
+    with claim(cell.folder, cell.name):
+        record = cell.record()  # by now another process may have run it
+        if record is None or (not record.finished and retries(cell)):
+            record = run_claimed(cell, progress or Silent())
+        if record.finished:
+            forget(cell.folder)
+            return record
+    raise CellFailed(f"{cell.name}: failed before: {record.error} (retry_failed=true runs it again)")
+
+
+def retries(cell: Cell) -> bool:
+    """Whether the cell's failure is to be tried again: `retry_failed` is true, or names this very failure by its stamp."""
+    asked = cell.config.retry_failed
+    return asked is True or asked == cell.stamp()
+
+
+def run_claimed(cell: Cell, progress: Progressing) -> Record:
+    """Runs the cell and writes its record. Raises CellFailed."""
     try:
         with quiet():
-            record = train_and_test(cell, progress or Silent())
+            record = train_and_test(cell, Heartbeat(cell.folder, progress))
     except Exception as error:
         write_json(cell.folder / "failure.json", {"traceback": traceback.format_exc()})
-        write_record(cell.folder, blank(cell, status="failed", error=explain(error)))
+        write_failure(cell, explain(error))
         raise CellFailed(f"{cell.name}: {explain(error)}") from error
     write_record(cell.folder, record)
     return record
+
+
+def write_failure(cell: Cell, cause: str) -> None:
+    """Records that the cell failed, and of what."""
+    write_record(cell.folder, blank(cell, status="failed", error=cause))
+    (cell.folder / HEARTBEAT).unlink(missing_ok=True)
 
 
 def blank(cell: Cell, **rest: Any) -> Record:

@@ -189,3 +189,10 @@ def test_the_page_on_mechanisms_names_all_and_counts_their_parameters() -> None:
     assert set(table) == {(kind, name) for kind, group in groups.items() for name in options(group)}
     told = {place: int(re.split(r"\D", text)[0]) for place, text in table.items()}
     assert told == {place: counted(*place) for place in table}
+
+
+def test_the_tests_that_the_page_on_sweeps_names_are_there() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "sweeps.md").read_text("utf-8")))
+    written = "\n".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    assert len(named) > 12
+    assert not [name for name in named if f"def {name}(" not in written]

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 
 class Cells(Launcher):
-    """Cells one after the other in this process; finished ones are skipped, failed ones listed at the end."""
+    """Cells by the config's own launcher; finished ones are skipped, failed ones listed at the end."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Keeps what Hydra hands every launcher; the task function is not needed, since the sweep runs cells itself."""
@@ -23,3 +23,13 @@ class Cells(Launcher):
         from attnbench.benchmarks.launcher import Sweep
 
         return Sweep(self.context, self.config).launch(job_overrides, initial_job_idx)
+
+
+class Standings(Cells):
+    """No cell is run: it is only looked how they stand."""
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Looks."""
+        from attnbench.benchmarks.status import standings
+
+        return standings(self.context, self.config, job_overrides)

@@ -25,6 +25,8 @@ WRONG = {
     "trainer.precision=int8": "precision=int8: must be one of auto, 32-true",
     "estimator.reward=sentence": "reward=sentence: must be one of example, symbol",
     "logger=tensorbord": "logger=tensorbord: no such choice",
+    "experiment=quikstart": "experiment=quikstart: no such choice; did you mean quickstart?",
+    "launcher=jobs": "launcher=jobs: no such choice; did you mean joblib?",
     "seed=": "seed",
     "nonsense": "nonsense",
     "data_dir=/nowhere": "data_dir=/nowhere: no such folder; give the one that holds the data sets",

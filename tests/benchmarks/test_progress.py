@@ -61,6 +61,16 @@ def test_what_an_interrupted_run_had_done_does_not_make_the_rest_look_short(
     assert last_line(out).endswith("4:20 left")
 
 
+def test_several_cells_at_once_are_told_together(board: tuple[Board, Stopped, io.StringIO]) -> None:
+    shown, time, out = board
+    time.now += 20
+    shown.together([("a", 0.5), ("b", 0.25)], skipped=0.25)
+    # Half a cell took 20 seconds, three and a quarter are to come.
+    assert last_line(out) == "0 of 4 cells done, 2 running: a 50%, b 25%, 2:10 left"
+    shown.finish("done", "b")
+    assert last_line(out) == "cell 1 of 4: b: done"
+
+
 def test_a_terminal_gets_a_bar_for_the_sweep_and_one_within_the_cell(monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.StringIO()
     shown = Board(Console(file=out, force_terminal=True, width=120), total=2)
