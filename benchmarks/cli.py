@@ -15,7 +15,9 @@ USAGE = """attnbench: attention mechanisms compared fairly
   attnbench status RUNS [KEY=VALUE ...]
                                      what of that sweep is done, running, failed, missing; --help tells more
   attnbench compare RUNS ... [--out FOLDER] [--mixed] [--wandb PROJECT]
-                                     records to report.html, report.md and report.csv; RUNS: folders, wandb://ENTITY/PROJECT
+                                     records to report.html, .md, .csv and pairs.csv; RUNS: folders, wandb://ENTITY/PROJECT
+  attnbench compare RUNS ... --power [--effect X ...]
+                                     how many seeds it takes to establish a difference
   attnbench dashboard ENTITY/PROJECT [RUNS ...] [--print]
                                      W&B views and a report of a project's runs; --help tells more
   attnbench speed [attention=NAME,...] [--grow SIZE=N,N,...]
@@ -83,6 +85,7 @@ def compare(arguments: list[str]) -> None:
     from attnbench.benchmarks.compare import compare as compared
     from attnbench.benchmarks.places import home, records_at
     from attnbench.benchmarks.report import terminal_table, write_report
+    from attnbench.benchmarks.report.power import power_text
 
     parser = argparse.ArgumentParser(prog="attnbench compare")
     parser.add_argument("runs", nargs="+", help="folders that hold runs, or wandb://ENTITY/PROJECT")
@@ -91,9 +94,16 @@ def compare(arguments: list[str]) -> None:
         "--mixed", action="store_true", help="compare runs of different budget, data or code all the same"
     )
     parser.add_argument("--wandb", metavar="PROJECT", help="log the comparison to a W&B PROJECT or ENTITY/PROJECT")
+    parser.add_argument("--power", action="store_true", help="print how many seeds establish a difference; no report")
+    parser.add_argument("--effect", type=float, nargs="+", default=[], help="the differences, in the measures' units")
     given = parser.parse_args(arguments)
+    if any(not effect > 0 for effect in given.effect):
+        parser.error(f"--effect {' '.join(map(str, given.effect))}: a difference above 0 is wanted")
     deliver = None if given.wandb is None else delivery(given.wandb)
     comparison = compared(records_at(given.runs), mixed=given.mixed)
+    if given.power or given.effect:
+        print(power_text(comparison, given.effect))
+        return
     paths = write_report(comparison, given.out or home(given.runs[0]) / "report")
     Console().print(terminal_table(comparison))
     print(f"report: {paths.html}")

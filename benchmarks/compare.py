@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from attnbench.benchmarks.comparison import Comparison, Row, Run, Table
+from attnbench.benchmarks.evidence import aggregated, pairs_of, without_examples
 from attnbench.benchmarks.record import Record
 from attnbench.benchmarks.sameness import differences, machines, told, variant
 
@@ -29,7 +30,7 @@ def compare(records: Mapping[Path, Record], *, mixed: bool = False) -> Compariso
         groups[run.record.task, run.record.data, run.record.model].append(run)
     titles = table_titles(list(groups))
     tables = [table(groups[key], titles[key], mixed=mixed) for key in sorted(groups)]
-    return Comparison(tables, mechanisms(tables), warnings(tables))
+    return Comparison(tables, mechanisms(tables), warnings(tables), aggregated(tables))
 
 
 def once(runs: Iterable[Run]) -> list[Run]:
@@ -62,15 +63,18 @@ def table(runs: Sequence[Run], title: str, *, mixed: bool) -> Table:
     hosts = machines(finished)
     if len(hosts) > 1:
         warned.append(f"runs come from different machines ({'; '.join(hosts)}): their times do not compare")
+    higher = first.better == "higher"
+    pairs = pairs_of(found, first.primary, higher_is_better=higher)
     return Table(
         task=first.task,
         data=first.data,
         model=first.model,
         primary=first.primary,
-        higher_is_better=first.better == "higher",
+        higher_is_better=higher,
         rows=found,
-        warnings=[*warned, *unmatched(found), *collapsed(found), *seed_warnings(found)],
+        warnings=[*warned, *unmatched(found), *collapsed(found), *seed_warnings(found), *without_examples(pairs)],
         title=title,
+        pairs=pairs,
     )
 
 

@@ -8,6 +8,9 @@ from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
 from attnbench.benchmarks.record import Record
+from attnbench.benchmarks.statistics.across import Across
+from attnbench.benchmarks.statistics.pairs import Pair
+from attnbench.benchmarks.statistics.student import Interval, mean_interval
 
 CONTROL = "uniform"  # the selection that looks everywhere alike
 
@@ -30,6 +33,16 @@ class Summary(NamedTuple):
     def seeds(self) -> int:
         """How many seeds have a value."""
         return len(self.by_seed)
+
+    @property
+    def interval(self) -> Interval | None:
+        """95 % interval of the mean that new seeds would have on this test set; None for one seed."""
+        return mean_interval(list(self.by_seed.values()))
+
+    @property
+    def margin(self) -> float | None:
+        """Half of the interval's width."""
+        return None if self.interval is None else (self.interval.high - self.interval.low) / 2
 
 
 def summary(by_seed: Mapping[int, float]) -> Summary:
@@ -104,6 +117,7 @@ class Table:
     rows: Sequence[Row]
     warnings: Sequence[str] = ()
     title: str = ""
+    pairs: Sequence[Pair] = ()  # of all mechanisms, on the primary measure
 
     @property
     def key(self) -> str:
@@ -122,6 +136,25 @@ class Table:
             return []
         top = max(means.values()) if self.higher_is_better else min(means.values())
         return [row for row in self.rows if means.get(row.mechanism) == top]
+
+    def pair(self, first: str, second: str) -> Pair | None:
+        """The two mechanisms' comparison, seen from the first; None where they share no seed."""
+        for pair in self.pairs:
+            if (pair.first, pair.second) == (first, second):
+                return pair
+            if (pair.second, pair.first) == (first, second):
+                return pair.turned()
+        return None
+
+    @property
+    def winner(self) -> Row | None:
+        """The row that is established to be ahead of every other that has a value; None where there is none."""
+        rivals = [row for row in self.rows if self.primary in row.measures]
+        for row in rivals:
+            found = [self.pair(row.mechanism, other.mechanism) for other in rivals if other is not row]
+            if found and all(pair is not None and pair.verdict == "ahead" for pair in found):
+                return row
+        return None
 
     @property
     def runs(self) -> list[Run]:
@@ -145,6 +178,7 @@ class Comparison:
     tables: Sequence[Table]
     mechanisms: Sequence[str]
     warnings: Sequence[str] = field(default=())
+    across: Across | None = None  # aggregates over tasks, where several can be put on one scale
 
     @property
     def runs(self) -> list[Run]:

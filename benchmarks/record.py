@@ -86,6 +86,16 @@ def record_text(record: Record) -> str:
     return json_text(asdict(record), indent=1)
 
 
+def read_json(path: Path) -> Any:
+    """What a JSON file beside a record holds, None where there is no file. Raises RecordError where it is damaged."""
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise RecordError(f"{path}: damaged ({error}); run its cell again") from None
+
+
 def write_record(folder: Path, record: Record) -> None:
     """Writes the record into its cell's folder."""
     write_json(folder / FILE, asdict(record), indent=1)

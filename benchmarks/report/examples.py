@@ -1,15 +1,13 @@
 """What the page's attention explorer shows: the same test examples under every mechanism, with where each looked."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from attnbench.benchmarks.comparison import Row, Run, Table
 from attnbench.benchmarks.exhibit import Exhibit
-from attnbench.benchmarks.record import RecordError
+from attnbench.benchmarks.record import read_json
 from attnbench.benchmarks.report.marks import Mark
 from attnbench.benchmarks.report.numbers import decimals, fixed, label
 
@@ -38,25 +36,15 @@ def examples(table: Table, marks: Mapping[str, Mark]) -> list[dict[str, Any]]:
 def of_row(row: Row, primary: str) -> Iterator[Shown]:
     """The examples of the row's first seed that kept any."""
     for run in row.runs:
-        kept = read(run.folder / "exhibits.json")
+        kept = read_json(run.folder / "exhibits.json")
         if kept:
-            scores = (read(run.folder / "examples.json") or {}).get("each", {}).get(primary, [])
+            scores = (read_json(run.folder / "examples.json") or {}).get("each", {}).get(primary, [])
             places = decimals(primary, [value for value in scores if value is not None])
             for exhibit in map(exhibit_of, kept):
                 scored = scores[exhibit.index] if exhibit.index < len(scores) else None
                 score = "" if scored is None else f"{label(primary)} {fixed(scored, places)}"
                 yield Shown(row, run, exhibit, score)
             return
-
-
-def read(path: Path) -> Any:
-    """A JSON file's value, None where there is no file. Raises RecordError where it is damaged."""
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise RecordError(f"{path}: damaged ({error}); run its cell again") from None
 
 
 def exhibit_of(raw: Mapping[str, Any]) -> Exhibit:

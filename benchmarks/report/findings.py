@@ -1,12 +1,13 @@
 """What a comparison says, in plain words that claim no more than the numbers do."""
 
 from attnbench.benchmarks.comparison import Comparison, Row, Table
+from attnbench.benchmarks.report import pairwise
 from attnbench.benchmarks.report.grid import places
-from attnbench.benchmarks.report.numbers import label, mean_and_spread, seeds
+from attnbench.benchmarks.report.numbers import label, mean_and_margin, seeds
 
 
 def finding(table: Table) -> str:
-    """The best mean of the primary measure, and the control beside it."""
+    """The best mean of the primary measure, the control beside it, and against whom it is established to be ahead."""
     best = table.best
     if not best:
         return f"{table.title}: no run has a result."
@@ -22,7 +23,7 @@ def finding(table: Table) -> str:
         role = ", the control," if best[0].control else ""
         sentence = f"{table.title}: {best[0].mechanism}{role} has the {kind} mean {measure}, {value(table, best[0])}"
     beside = "".join(f"; the control {row.mechanism} has {value(table, row)}" for row in controls)
-    return f"{sentence}{beside}."
+    return f"{sentence}{beside}. {pairwise.sentence(table, measure)}".rstrip()
 
 
 def in_sentence(name: str) -> str:
@@ -31,25 +32,17 @@ def in_sentence(name: str) -> str:
 
 
 def value(table: Table, row: Row) -> str:
-    """Mean ± s.d. over n seeds."""
+    """Mean ± 95 % interval over n seeds."""
     found = row.measures[table.primary]
-    return f"{mean_and_spread(found, places(table.rows, table.primary))} ({seeds(found.seeds)})"
+    return f"{mean_and_margin(found, places(table.rows, table.primary))} ({seeds(found.seeds)})"
 
 
-def mark(comparison: Comparison) -> str:
-    """What the mark beside the best means says."""
-    kinds = {table.higher_is_better for table in comparison.tables if table.best}
-    if kinds == {True, False}:
-        return "highest mean (lowest where lower is better)"
-    return "lowest mean" if kinds == {False} else "highest mean"
-
-
-def caveat(comparison: Comparison) -> str:
+def caveat() -> str:
     """How the numbers are to be read."""
     return (
-        "Mean ± sample standard deviation over n seeds; beside it parameters, and the time of training and test. "
-        f"▲ marks the {mark(comparison)} and nothing more: "
-        "no test of significance stands behind it. – means that nothing ran."
+        "Mean ± half of its 95 % interval over n seeds; beside it parameters, and the time of training and test. "
+        "▲ marks what is established to be ahead of every other mechanism of its task: p at most 0.05 by Holm's correction "
+        "for all pairs, and three seeds. – means that nothing ran."
     )
 
 

@@ -12,7 +12,7 @@ from attnbench.benchmarks.report.numbers import (
     decimals,
     duration,
     label,
-    mean_and_spread,
+    mean_and_margin,
     seeds,
 )
 
@@ -20,7 +20,7 @@ UP, DOWN = "\u00a0↑", "\u00a0↓"  # held to the word before them
 
 
 class Entry(NamedTuple):
-    """A cell: its text, a smaller note, and whether it holds the best mean of its column."""
+    """A cell: its text, a smaller note, and whether it is established to be the best of its column."""
 
     text: str
     note: str = ""
@@ -66,11 +66,11 @@ def primary_title(table: Table) -> str:
 
 
 def overview_entry(table: Table, row: Row | None) -> Entry:
-    """Mean ± s.d., with the number of seeds, parameters and time as a note."""
+    """Mean ± 95 % interval, with the number of seeds, parameters and time as a note."""
     found = row.measures.get(table.primary) if row else None
     if row is None or found is None:
         return Entry(DASH, "failed" if row and row.failed else "")
-    text = mean_and_spread(found, places(table.rows, table.primary))
+    text = mean_and_margin(found, places(table.rows, table.primary))
     spent = [f"n={found.seeds}"]
     spent += [cost("parameters", row.cost["parameters"])] if "parameters" in row.cost else []
     spent += [duration(row.cost["seconds"].mean)] if "seconds" in row.cost else []
@@ -78,8 +78,8 @@ def overview_entry(table: Table, row: Row | None) -> Entry:
 
 
 def stands_out(table: Table, row: Row) -> bool:
-    """Whether the row's mean is the best of at least two."""
-    return row in table.best and sum(table.primary in other.measures for other in table.rows) > 1
+    """Whether the row is established to be ahead of every other."""
+    return table.winner is row
 
 
 def places(rows: Sequence[Row], name: str) -> int:
@@ -140,6 +140,6 @@ def residual(row: Row) -> Entry:
 
 
 def measured(row: Row, found: Summary | None, decimal_places: int, *, best: bool = False) -> Entry:
-    """Mean ± s.d., with the number of seeds where some of the row's runs have no value."""
+    """Mean ± 95 % interval, with the number of seeds where some of the row's runs have no value."""
     note = seeds(found.seeds) if found and found.seeds < len(row.runs) else ""
-    return Entry(mean_and_spread(found, decimal_places), note, best)
+    return Entry(mean_and_margin(found, decimal_places), note, best)

@@ -49,7 +49,7 @@ def body_line(line: Line, mark: Mark, starts: Sequence[bool]) -> str:
 
 def cell(entry: Entry, start: bool) -> str:
     """A cell with its mark and its note."""
-    mark = '<span class="best" title="best mean">▲</span> ' if entry.best else ""
+    mark = '<span class="best" title="ahead of every other">▲</span> ' if entry.best else ""
     mean, _, spread = entry.text.partition(" ± ")
     text = f"<strong>{escape(mean)}</strong>" if entry.best else escape(mean)
     text += f' <span class="spread">± {escape(spread)}</span>' if spread else ""

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from attnbench.benchmarks.comparison import Comparison, Table
-from attnbench.benchmarks.report.findings import caveat, finding, size
+from attnbench.benchmarks.report import aggregates, pairwise
+from attnbench.benchmarks.report.findings import caveat, finding, in_sentence, size
 from attnbench.benchmarks.report.grid import Entry, Grid, detail, overview
 from attnbench.benchmarks.report.numbers import label
 from attnbench.benchmarks.report.provenance import facts
@@ -58,14 +59,36 @@ def markdown(comparison: Comparison) -> str:
     parts += [f"- {plain(finding(table))}" for table in comparison.tables]
     if comparison.warnings:
         parts += ["", "## Warnings", "", *(f"- {plain(warning)}" for warning in comparison.warnings)]
-    parts += ["", "## Overview", "", pipes(overview(comparison), with_notes=True), caveat(comparison)]
+    parts += ["", "## Overview", "", pipes(overview(comparison), with_notes=True), caveat()]
     for table in comparison.tables:
-        parts += ["", f"## {plain(table.title)}", "", pipes(detail(table)), *signature_lines(table)]
+        parts += ["", f"## {plain(table.title)}", "", pipes(detail(table)), *signature_lines(table), *pair_lines(table)]
+    parts += across_lines(comparison)
     parts += [*failures(comparison), "", "## Provenance"]
     for table in comparison.tables:
         parts += ["", f"### {plain(table.title)}", ""]
         parts += [f"- {name}: {plain(value)}" for name, value in facts(table).items()]
     return "\n".join(parts) + "\n"
+
+
+def pair_lines(table: Table) -> list[str]:
+    """All pairs of mechanisms on the primary measure."""
+    if not table.pairs:
+        return []
+    lines = [bar(list(map(plain, cells))) for cells in (pairwise.cells(table, pair) for pair in table.pairs)]
+    head = [bar(list(pairwise.HEADER)), bar(["---", *["---:"] * (len(pairwise.HEADER) - 1)])]
+    title = f"### Pairs on {in_sentence(label(table.primary))}"
+    return ["", title, "", *head, *lines, "", pairwise.explanation(table)]
+
+
+def across_lines(comparison: Comparison) -> list[str]:
+    """Aggregates over tasks."""
+    found = comparison.across
+    if found is None:
+        return []
+    titles = ["mechanism", *map(plain, aggregates.header(found))]
+    head = [bar(titles), bar(["---", *["---:"] * (len(titles) - 1)])]
+    lines = [bar(list(map(plain, cells))) for cells in aggregates.lines(found)]
+    return ["", "## Across tasks", "", *head, *lines, "", plain(aggregates.explanation(found))]
 
 
 def failures(comparison: Comparison) -> list[str]:

@@ -74,12 +74,18 @@ def fixed(value: float | None, places: int) -> str:
     return written.removeprefix("-") if float(written) == 0 else written
 
 
-def mean_and_spread(found: Summary | None, places: int) -> str:
-    """`mean ± s.d.`, the mean alone for one seed, a dash where there is nothing."""
+def mean_and_margin(found: Summary | None, places: int) -> str:
+    """`mean ± half the 95 % interval`, the mean alone for one seed, a dash where there is nothing."""
     if found is None:
         return DASH
     mean = fixed(found.mean, places)
-    return mean if found.spread is None else f"{mean} ± {fixed(found.spread, places)}"
+    return mean if found.margin is None else f"{mean} ± {fixed(found.margin, places)}"
+
+
+def mean_and_spread(found: Summary, places: int) -> str:
+    """`mean (s.d. ...)`, the mean alone for one seed."""
+    mean = fixed(found.mean, places)
+    return mean if found.spread is None else f"{mean} (s.d. {fixed(found.spread, places)})"
 
 
 def seeds(count: int) -> str:

@@ -38,7 +38,7 @@ def page(comparison: Comparison) -> str:
             "warnings": sections.warnings(comparison),
             "findings": sections.findings(comparison, drawn),
             "overview": html_table(overview(comparison), drawn, "Mechanisms by task, on each task's primary measure"),
-            "caveat": escape(caveat(comparison)),
+            "caveat": escape(caveat()),
             "tasks": "".join(tasks),
             "failed": sections.failed(comparison),
             "provenance": sections.provenance(comparison),

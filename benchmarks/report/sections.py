@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from html import escape
 
 from attnbench.benchmarks.comparison import Comparison, Table
+from attnbench.benchmarks.report import pairwise
 from attnbench.benchmarks.report.curves import chart
 from attnbench.benchmarks.report.dots import dots
 from attnbench.benchmarks.report.findings import finding
@@ -52,8 +53,10 @@ def task(table: Table, index: int, marks: Marks, *, explorable: bool) -> str:
         if explorable
         else '<p class="quiet">No examples were kept.</p>'
     )
-    grid = html_table(detail(table), marks, f"{table.title}: all measures, mean ± s.d. over seeds", css="detail")
-    return f'<section id="task-{index}"><h2>{title}</h2>{grid}{signatures(table)}{curves}{explorer}</section>'
+    grid = html_table(
+        detail(table), marks, f"{table.title}: all measures, mean ± 95 % interval over seeds", css="detail"
+    )
+    return f'<section id="task-{index}"><h2>{title}</h2>{grid}{signatures(table)}{pairs(table)}{curves}{explorer}</section>'
 
 
 def signatures(table: Table) -> str:
@@ -64,6 +67,20 @@ def signatures(table: Table) -> str:
         for signature in found
     )
     return f'<ul class="signatures">{items}</ul>' if items else ""
+
+
+def pairs(table: Table) -> str:
+    """All pairs of mechanisms on the primary measure."""
+    if not table.pairs:
+        return ""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in pairwise.HEADER)
+    lines = "".join(
+        f'<tr><th scope="row">{escape(name)}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+        for name, *cells in (pairwise.cells(table, pair) for pair in table.pairs)
+    )
+    made = f'<table class="words"><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>'
+    scroll = f'<div class="scroll" tabindex="0" role="region" aria-label="Pairs">{made}</div>'
+    return f'<h3>Pairs</h3>{scroll}<p class="quiet">{escape(pairwise.explanation(table))}</p>'
 
 
 def failed(comparison: Comparison) -> str:

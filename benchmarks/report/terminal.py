@@ -6,6 +6,7 @@ from rich.table import Table as Drawn
 from rich.text import Text
 
 from attnbench.benchmarks.comparison import Comparison
+from attnbench.benchmarks.report import aggregates
 from attnbench.benchmarks.report.findings import caveat, finding
 from attnbench.benchmarks.report.grid import Entry, overview
 
@@ -23,12 +24,13 @@ def terminal_table(comparison: Comparison) -> RenderableType:
         drawn.add_row(Text(line.mechanism, style), *(cell(entry) for entry in line.entries))
     parts: list[RenderableType] = [drawn]
     parts += [Text(finding(table)) for table in comparison.tables]
+    parts += [Text(aggregates.summary(comparison.across))] if comparison.across else []
     for run in comparison.failed:
         record = run.record
         where = f"{record.task}/{record.attention}/seed{record.seed}"
         parts.append(Text(f"failed: {where}: {record.error or 'cause unknown'}", "red"))
     parts += [Text(f"note: {warning}", "yellow") for warning in comparison.warnings]
-    return Group(*parts, Text(caveat(comparison), "dim"))
+    return Group(*parts, Text(caveat(), "dim"))
 
 
 def cell(entry: Entry) -> Text:

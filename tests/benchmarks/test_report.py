@@ -18,7 +18,7 @@ def two_tasks(made):
         made.record("translation", "additive_soft", 0, 30.0),
         made.record("translation", "additive_soft", 1, 32.0),
         made.record("translation", "uniform", 0, 12.0),
-        made.record("translation", "uniform", 1, 14.0),
+        made.record("translation", "uniform", 1, 15.0),
         made.record("reading", "dot_soft", 0, 61.04),
         made.record("reading", "dot_soft", 1, status="failed", measures={}, error="loss is NaN | at step 3"),
     ]
@@ -37,11 +37,11 @@ def drawn(comparison, width: int = 80) -> str:
     return console.export_text()
 
 
-def test_the_overview_gives_mean_spread_and_seeds_and_a_dash_where_nothing_ran(two_tasks):
+def test_the_overview_gives_mean_interval_and_seeds_and_a_dash_where_nothing_ran(two_tasks):
     table = markdown_table(two_tasks)
     assert cells(table, r"additive\_soft")[1] == DASH
-    assert cells(table, r"additive\_soft")[2].startswith("**31.0 ± 1.4** ▲ (n=2")
-    assert cells(table, "uniform")[2].startswith("13.0 ± 1.4 (n=2")
+    assert cells(table, r"additive\_soft")[2].startswith("31.0 ± 12.7 (n=2")
+    assert cells(table, "uniform")[2].startswith("13.5 ± 19.1 (n=2")
     assert cells(table, r"dot\_soft")[1].startswith("61.0 (n=1")
     assert cells(table, r"dot\_soft")[2] == DASH
 
@@ -65,10 +65,62 @@ def test_the_table_of_one_task_shows_everything_and_a_missing_value_as_dash(made
 def test_the_sentence_names_the_best_mean_and_the_control_and_claims_nothing(two_tasks):
     said = finding(two_tasks.tables[1])
     assert said == (
-        "translation (phrases): additive_soft has the highest mean BLEU, 31.0 ± 1.4 (2 seeds); "
-        "the control uniform has 13.0 ± 1.4 (2 seeds)."
+        "translation (phrases): additive_soft has the highest mean BLEU, 31.0 ± 12.7 (2 seeds); "
+        "the control uniform has 13.5 ± 19.1 (2 seeds). "
+        "Not established: that it is ahead of uniform (17.5 [11.1, 23.9]); a verdict takes 3 seeds."
     )
-    assert "significan" not in said
+
+
+def compared(made, mechanisms, **changes):
+    runs = [
+        made.record(attention=name, seed=seed, value=value, **changes)
+        for name, values in mechanisms.items()
+        for seed, value in enumerate(values)
+    ]
+    return compare(made.places(*runs))
+
+
+CLOSE = {"a_soft": [30.0, 31.0, 32.0], "b_soft": [28.9, 29.7, 30.8]}
+OPEN = {"a_soft": [30.0, 31.0, 32.0], "b_soft": [25.0, 33.0, 30.0]}
+
+
+def test_the_sentence_says_who_is_ahead_by_how_much_and_marks_it(made):
+    comparison = compared(made, CLOSE)
+    assert "a_soft is ahead of b_soft by 1.2 BLEU [1.0, 1.4], 3 seeds." in finding(comparison.tables[0])
+    assert cells(markdown_table(comparison), r"a\_soft")[2].startswith("**31.0")
+    assert "▲ 31.0" in drawn(comparison)
+
+
+def test_what_is_not_established_is_never_marked(made, tmp_path):
+    comparison = compared(made, OPEN)
+    said = finding(comparison.tables[0])
+    assert "Not established: that it is ahead of b_soft (1.7 [-7.1, 10.4])." in said
+    assert "▲" not in markdown_table(comparison)
+    table, _, caveat = drawn(comparison).rpartition("Mean ±")
+    assert "▲" not in table
+    assert "▲" in caveat
+    assert 'class="best"' not in write_report(comparison, tmp_path).html.read_text("utf-8")
+
+
+def test_where_lower_is_better_a_lead_is_told_above_0(made):
+    said = finding(compared(made, CLOSE, better="lower").tables[0])
+    assert "b_soft is ahead of a_soft by 1.2 BLEU [1.0, 1.4], 3 seeds." in said
+
+
+def test_one_seed_tells_about_two_trained_models_and_is_no_win(made):
+    comparison = compared(made, {"a_soft": [30.0], "b_soft": [20.0]})
+    assert "one seed tells about these trained models, not about the mechanisms" in finding(comparison.tables[0])
+    assert "▲" not in markdown_table(comparison)
+
+
+def test_pairs_stand_in_markdown_page_and_csv(made, tmp_path):
+    paths = write_report(compared(made, CLOSE), tmp_path)
+    assert r"| a\_soft - b\_soft | 1.2 | \[1.0, 1.4\] |" in paths.markdown.read_text("utf-8").replace("\\-", "-")
+    assert "<td>[1.0, 1.4]</td>" in paths.html.read_text("utf-8")
+    (line,) = csv.DictReader(io.StringIO(paths.pairs.read_text("utf-8")))
+    assert (line["first"], line["second"], line["seeds"], line["examples"]) == ("a_soft", "b_soft", "3", "")
+    assert float(line["difference"]) == pytest.approx(1.2)
+    assert line["verdict"] == "ahead"
 
 
 def test_the_sentence_tells_ties_and_lower_is_better_and_a_control_ahead(made):
@@ -105,6 +157,8 @@ def test_csv_gives_back_the_very_values(two_tasks, tmp_path):
                     line = found.pop((table.task, row.mechanism, group, name))
                     assert float(line["mean"]) == summary.mean
                     assert (float(line["spread"]) if line["spread"] else None) == summary.spread
+                    edges = [float(line[edge]) for edge in ("low", "high") if line[edge]]
+                    assert edges == list(summary.interval or ())
                     assert int(line["seeds"]) == summary.seeds
                     by_seed = {int(pair.split("=")[0]): float(pair.split("=")[1]) for pair in line["by_seed"].split()}
                     assert by_seed == summary.by_seed
@@ -114,7 +168,7 @@ def test_csv_gives_back_the_very_values(two_tasks, tmp_path):
 def test_the_terminal_shows_the_table_and_failed_cells_and_reads_no_markup(made):
     odd = made.record(attention="dot_hard", status="failed", measures={}, error="[bold]no[/bold] [/x]")
     text = drawn(compare(made.places(made.record(value=30.0), made.record(attention="uniform", value=12.0), odd)))
-    assert "▲ 30.0" in text
+    assert "30.0" in text
     assert "[bold]no[/bold] [/x]" in text
 
 

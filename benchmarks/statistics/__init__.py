@@ -1,0 +1,1 @@
+"""The statistics of comparison: intervals, paired differences, corrections, aggregates. Pure functions of numbers."""
