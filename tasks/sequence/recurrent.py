@@ -36,7 +36,8 @@ class RecurrentDecoder(Decoder[Memory, State]):
     output layer is tanh where Bahdanau has maxout and Xu nothing; it is the same for both cells. `readout` of `maxout` is
     max(t̃_{2j-1}, t̃_{2j}) over t̃ = W [s_t; c_t; E y_{t-1}], which is twice as wide (Bahdanau has s_{t-1} there). `gate` gives
     the scalar β_t = σ(w · s_{t-1} + b), by which the decoder may set aside what it sees (Xu et al. 2015, §4.2.1); without it
-    β_t = 1.
+    β_t = 1. `tied` words have the same vectors going in and coming out (Press & Wolf 2017), which takes embeddings as large as the
+    state.
     """
 
     def __init__(
@@ -52,7 +53,10 @@ class RecurrentDecoder(Decoder[Memory, State]):
         dropout: float,
         gate: bool = False,
         readout: Readout = "tanh",
+        tied: bool = False,
     ) -> None:
+        if tied and embedding_dim != hidden_dim:
+            raise ValueError(f"tied=true: takes embedding_dim={embedding_dim} and hidden_dim={hidden_dim} to be the same")
         if readout not in get_args(Readout):
             raise ValueError(f"readout={readout}: must be one of {', '.join(get_args(Readout))}")
         super().__init__()
@@ -66,6 +70,8 @@ class RecurrentDecoder(Decoder[Memory, State]):
         self.cell: nn.LSTMCell | nn.GRUCell = step(embedding_dim + memory_dim, hidden_dim)
         self.readout = nn.Linear(hidden_dim + memory_dim + embedding_dim, hidden_dim * (2 if self.maxout else 1))
         self.output = nn.Linear(hidden_dim, words)
+        if tied:
+            self.embedding.weight = self.output.weight
         self.dropout = nn.Dropout(dropout)
 
     def prepare(

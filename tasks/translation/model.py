@@ -67,7 +67,8 @@ class RNNsearch(Translator):
     Keys and values are the annotations h_j = [→h_j; ←h_j], of size `annotation_dim`. Without it that is hidden_dim, the decoder's
     state's, so that plain dot needs no projection; the paper's is 2·hidden_dim. `start` is what the decoder starts from: the
     `mean` annotation, or ←h_1 (`backward`), as in the paper.
-    `readout` is its deep output layer: `tanh`, or the paper's `maxout`.
+    `readout` is its deep output layer: `tanh`, or the paper's `maxout`. `tied` target words have the same vectors going in and
+    coming out.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class RNNsearch(Translator):
         annotation_dim: int | None = None,
         start: Start = "mean",
         readout: Readout = "tanh",
+        tied: bool = False,
         beam: int = 1,
         length_penalty: float = 0.0,
         coverage_penalty: float = 0.0,
@@ -110,5 +112,6 @@ class RNNsearch(Translator):
             cell="gru",
             dropout=dropout,
             readout=readout,
+            tied=tied,
         )
         super().__init__(target, encoder, decoder, search)
