@@ -56,7 +56,9 @@ class RecurrentDecoder(Decoder[Memory, State]):
         tied: bool = False,
     ) -> None:
         if tied and embedding_dim != hidden_dim:
-            raise ValueError(f"tied=true: takes embedding_dim={embedding_dim} and hidden_dim={hidden_dim} to be the same")
+            raise ValueError(
+                f"tied=true: takes embedding_dim={embedding_dim} and hidden_dim={hidden_dim} to be the same"
+            )
         if readout not in get_args(Readout):
             raise ValueError(f"readout={readout}: must be one of {', '.join(get_args(Readout))}")
         super().__init__()

@@ -310,6 +310,19 @@ def test_shared_embeddings_are_one_for_both_languages_and_coming_out() -> None:
     assert apart_sizes - sum(p.numel() for p in model.parameters()) == len(words) * HIDDEN
 
 
+def test_tied_words_are_one_in_a_recurrent_decoder_and_learn_going_in_and_coming_out() -> None:
+    (tied, batch), (separate, _) = (
+        built("rnnsearch", tied=tied, embedding_dim=HIDDEN, readout="tanh") for tied in (True, False)
+    )
+    separate.load_state_dict(tied.state_dict())
+    for model in (tied, separate):
+        model(batch).nll.sum().backward()
+    decoder, apart = cast(Any, tied).decoder, cast(Any, separate).decoder
+    assert decoder.embedding.weight is decoder.output.weight
+    expected = apart.embedding.weight.grad + apart.output.weight.grad
+    torch.testing.assert_close(decoder.embedding.weight.grad, expected)
+
+
 @pytest.mark.parametrize("norm", ["pre", "post"])
 def test_shared_embeddings_learn_from_the_source_from_the_target_and_from_what_is_said(norm: Norm) -> None:
     def of_one_vocabulary(**options: Any) -> tuple[Translator, Pair]:
@@ -340,6 +353,7 @@ def test_shared_embeddings_learn_from_the_source_from_the_target_and_from_what_i
         ("luong_both_ways", {"hidden_dim": 7}, "hidden_dim=7: must be even"),
         ("gnmt", {"layers": 1}, "layers=1: must be at least 2"),
         ("gnmt", {"asks": "next"}, "asks=next: must be one of previous, current"),
+        ("rnnsearch", {"tied": True}, "tied=true: takes embedding_dim=6 and hidden_dim=8 to be the same"),
         ("transformer", {"heads": 3}, "hidden_dim=8: must be a multiple of heads=3"),
         ("transformer", {"norm": "none"}, "norm=none: must be one of pre, post"),
         ("transformer", {"shared_embeddings": True}, "shared_embeddings=true: .* give task.units.joint=true"),
