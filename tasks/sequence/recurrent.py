@@ -36,8 +36,8 @@ class RecurrentDecoder(Decoder[Memory, State]):
     output layer is tanh where Bahdanau has maxout and Xu nothing; it is the same for both cells. `readout` of `maxout` is
     max(t̃_{2j-1}, t̃_{2j}) over t̃ = W [s_t; c_t; E y_{t-1}], which is twice as wide (Bahdanau has s_{t-1} there). `gate` gives
     the scalar β_t = σ(w · s_{t-1} + b), by which the decoder may set aside what it sees (Xu et al. 2015, §4.2.1); without it
-    β_t = 1. `tied` words have the same vectors going in and coming out (Press & Wolf 2017), which takes embeddings as large as the
-    state.
+    β_t = 1. `tied` words have the same vectors going in and coming out (Press & Wolf 2017), which takes embeddings as large
+    as the state.
     """
 
     def __init__(
