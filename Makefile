@@ -21,7 +21,7 @@ test: install lint types
 	$(BIN)/python -m pytest -n 2
 
 tables: install
-	$(BIN)/python -m attnbench.benchmarks.readme README.md docs/results.md
+	$(BIN)/python -m attnbench.benchmarks.readme README.md docs/results.md docs/speed.md
 
 lint: install
 	$(BIN)/ruff check .

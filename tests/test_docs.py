@@ -121,7 +121,7 @@ def test_the_readme_is_short_and_its_links_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/results.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/results.md", "docs/speed.md"])
 def test_tables_are_those_of_the_records(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
     assert "<!-- table: " in text

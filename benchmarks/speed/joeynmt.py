@@ -10,10 +10,10 @@ from typing import Any
 from attnbench.benchmarks.errors import InputError
 from attnbench.benchmarks.record import read_record, write_json
 
-DECODING = re.compile(r"Decoding (dev|test) set")
+DECODING = re.compile(r"Decoding on (dev|test) set")
 TOOK = re.compile(r"Generation took ([\d.]+)\[sec\]")
 PREDICTING = re.compile(r"Predicting (\d+) example")
-SCORED = re.compile(r"Evaluation result \(beam search\):? bleu: +([\d.]+)")
+SCORED = re.compile(r"Evaluation result \(beam search\): bleu: +([\d.]+)")
 EPOCH = re.compile(r"Epoch +(\d+), total training loss: .*num\. of tokens: (\d+), ([\d.]+)\[sec\]")
 PARAMETERS = re.compile(r"Total params: (\d+)")
 
@@ -35,7 +35,7 @@ def logged(log: str) -> Side:
     """JoeyNMT's side, from its log. Raises InputError where the run did not reach the end of its test."""
     parameters, epochs = PARAMETERS.search(log), EPOCH.findall(log)  # seconds are each epoch's own
     decoded = {}
-    for part in re.split(r"(?=Decoding (?:dev|test) set)", log)[1:]:
+    for part in re.split(r"(?=Decoding on (?:dev|test) set)", log)[1:]:
         found = [pattern.search(part) for pattern in (DECODING, PREDICTING, TOOK, SCORED)]
         if all(found):
             split, examples, seconds, bleu = (match[1] for match in found if match)

@@ -16,17 +16,17 @@ LOG = f"""{STAMP}.model - Total params: 7000
 {STAMP}.training - Epoch   1, Step:       50, Batch Loss:     5.7, Batch Acc: 0.1, Tokens per Sec:     9999, Lr: 0.001000
 {STAMP}.prediction - Predicting 30 example(s)... (Greedy decoding with min_output_length=1)
 {STAMP}.prediction - Generation took 1.0000[sec].
-{STAMP}.prediction - Evaluation result (greedy) bleu:   3.00, loss:   4.0, 0.1[sec]
+{STAMP}.prediction - Evaluation result (greedy): bleu:   3.00, loss:   4.0, 0.1[sec]
 {STAMP}.training - Epoch   1, total training loss: 55.00, num. of seqs: 90, num. of tokens: 1000, 5.0000[sec]
 {STAMP}.training - Epoch   2, total training loss: 44.00, num. of seqs: 90, num. of tokens: 1000, 8.0000[sec]
-{STAMP}.prediction - Decoding dev set... (device: cpu, n_gpu: 0, use_ddp: False, fp16: False)
+{STAMP}.prediction - Decoding on dev set... (device: cpu, n_gpu: 0, use_ddp: False, fp16: False)
 {STAMP}.prediction - Predicting 30 example(s)... (Beam search with beam_size=5)
 {STAMP}.prediction - Generation took 2.0000[sec].
-{STAMP}.prediction - Evaluation result (beam search) bleu:  31.50, 0.1[sec]
-{STAMP}.prediction - Decoding test set... (device: cpu, n_gpu: 0, use_ddp: False, fp16: False)
+{STAMP}.prediction - Evaluation result (beam search): bleu:  31.50, 0.1[sec]
+{STAMP}.prediction - Decoding on test set... (device: cpu, n_gpu: 0, use_ddp: False, fp16: False)
 {STAMP}.prediction - Predicting 20 example(s)... (Beam search with beam_size=5)
 {STAMP}.prediction - Generation took 4.0000[sec].
-{STAMP}.prediction - Evaluation result (beam search) bleu:  29.25, 0.1[sec]
+{STAMP}.prediction - Evaluation result (beam search): bleu:  29.25, 0.1[sec]
 """
 
 
@@ -49,7 +49,7 @@ def test_figures_of_a_whole_log_are_those_of_beam_search_and_of_all_epochs() -> 
     assert side.sentences_per_second == pytest.approx(20 / 4)
 
 
-@pytest.mark.parametrize("missing", ["Total params", "total training loss", "Decoding test set", "(beam search)"])
+@pytest.mark.parametrize("missing", ["Total params", "total training loss", "Decoding on test set", "(beam search)"])
 def test_a_log_that_ends_early_is_refused(missing: str) -> None:
     with pytest.raises(InputError, match="no whole run"):
         logged("\n".join(line for line in LOG.splitlines() if missing not in line))
