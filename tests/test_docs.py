@@ -124,7 +124,7 @@ def test_the_readme_is_short_and_its_links_lead_somewhere() -> None:
 @pytest.mark.parametrize("page", ["README.md", "docs/results.md", "docs/speed.md"])
 def test_tables_are_those_of_the_records(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
-    assert "<!-- table: " in text
+    assert "<!-- end -->" in text
     assert with_tables(text, (ROOT / page).parent) == text
 
 
