@@ -230,6 +230,7 @@ PRESETS = {
     "additive_hard": ("additive", "hard"),
     "dot_soft": ("dot", "softmax"),
     "dot_hard": ("dot", "hard"),
+    "general_hard": ("general", "hard"),
     "uniform": ("none", "uniform"),
     "additive_sparsemax": ("additive", "sparsemax"),
     "additive_entmax15": ("additive", "entmax15"),

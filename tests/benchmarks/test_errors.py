@@ -11,7 +11,7 @@ WRONG = {
     "attention=aditive_soft": "attention=aditive_soft: no such choice; did you mean additive_soft? choices: additive_entmax15",
     "attention.score.hiden_dim=3": "attention.score.hiden_dim: no such key; did you mean hidden_dim? choices: hidden_dim",
     "attention.score.hidden_dim=0": "hidden_dim=0: must be at least 1",
-    "task/data=nope": "task/data=nope: no such choice; choices: captions_coco",
+    "task/data=nope": "task/data=nope: no such choice; choices: babi_10k",
     "task/data=scenes": "task/data=scenes: task translation reads sentence pairs",
     "task=translatoin": "task=translatoin: no such choice; did you mean translation?",
     "seed=x": "seed=x: must be a whole number, 0 or more",

@@ -14,8 +14,8 @@ import torch
 from attnbench.benchmarks.cli import main
 from attnbench.benchmarks.exhibit_picture import picture
 from attnbench.benchmarks.image_tiles import TILE
-from attnbench.benchmarks.record import find_records, write_json
-from attnbench.benchmarks.report.examples import exhibit_of, read
+from attnbench.benchmarks.record import find_records, read_json, write_json
+from attnbench.benchmarks.report.examples import exhibit_of
 from attnbench.benchmarks.show import show
 from attnbench.tasks.captioning.scenes import Scenes
 
@@ -68,7 +68,7 @@ def test_an_example_is_said_and_drawn_as_when_the_run_was_tested(
 ) -> None:
     folder = runs[kind]
     examples = json.loads((folder / "examples.json").read_text())
-    kept = read(folder / "exhibits.json")
+    kept = read_json(folder / "exhibits.json")
     for number in (1, 5):
         drawn = show([str(folder), "--example", str(number)])
         assert drawn == folder / f"example-{number}.png"
@@ -97,7 +97,7 @@ def test_of_several_places_the_mean_is_drawn_or_one_and_it_is_said_which(
         told = "mean of 2 places of attention" if place is None else f"place {place} of 2"
         assert capsys.readouterr().out.splitlines()[-2] == f"drawn:   {told}"
         drawn[place] = np.asarray(PIL.Image.open(path), dtype=float)
-    assert read(folder / "exhibits.json")[0]["place"] == "mean of 2 places of attention"
+    assert read_json(folder / "exhibits.json")[0]["place"] == "mean of 2 places of attention"
     assert all(bool((drawn[None] != drawn[place]).any()) for place in (1, 2))
     assert "--place 3: the run's model has places of attention 1 to 2" in failing(
         folder, "--example", 1, "--place", 3, capsys=capsys

@@ -34,7 +34,7 @@ def test_the_report_goes_along_byte_for_byte_and_can_be_looked_at(swept: Path, o
     ((kind, files),) = [found for name, found in run["artifacts"].items() if name == f"report-{run['run_id']}"]
     assert kind == "report"
     assert {name: path.read_bytes() for name, path in files.items()} == {
-        name: (swept / "report" / name).read_bytes() for name in ("report.html", "report.md", "report.csv")
+        name: (swept / "report" / name).read_bytes() for name in ("report.html", "report.md", "report.csv", "pairs.csv")
     }
     (page,) = swept.rglob("media/html/*.html")
     assert page.read_bytes() == (swept / "report" / "report.html").read_bytes()
