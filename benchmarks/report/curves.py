@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
+from typing import TypeVar
 
 from attnbench.benchmarks.comparison import Row, Table
 from attnbench.benchmarks.report.axis import padded, ticks
@@ -14,6 +15,7 @@ from attnbench.benchmarks.statistics.student import Interval, mean_interval
 SPLITS = {"val": "Validation", "train": "Training"}
 MARKS = 12  # on a line, at most
 Curve = Sequence[float | None]
+Value = TypeVar("Value")
 
 
 def seed_curves(row: Row, name: str) -> dict[int, Curve]:
@@ -37,6 +39,11 @@ def mean_curve(curves: Sequence[Curve]) -> list[float | None]:
 def intervals(curves: Sequence[Curve]) -> list[Interval | None]:
     """The 95 % interval of the mean at each epoch; None for one seed."""
     return [None if values is None else mean_interval(values) for values in at_epochs(curves)]
+
+
+def by_epoch(values: Sequence[Value]) -> list[tuple[float, Value]]:
+    """Each value beside its epoch, counted from 1."""
+    return [(float(epoch), value) for epoch, value in enumerate(values, start=1)]
 
 
 def chart(table: Table, name: str, marks: Mapping[str, Mark]) -> str:
@@ -79,8 +86,8 @@ def titled(name: str) -> str:
 
 def spread(frame: Plane, curves: Sequence[Curve], mark: Mark) -> str:
     """The band, and a faint line a seed where there are several."""
-    seeds = "".join(f'<path class="seed {mark.colour}" d="{line(frame, enumerate(c, start=1))}"/>' for c in curves)
-    return band(frame, list(enumerate(intervals(curves), start=1)), mark) + (seeds if len(curves) > 1 else "")
+    seeds = "".join(f'<path class="seed {mark.colour}" d="{line(frame, by_epoch(c))}"/>' for c in curves)
+    return band(frame, by_epoch(intervals(curves)), mark) + (seeds if len(curves) > 1 else "")
 
 
 def lines(frame: Plane, mechanism: str, curves: Sequence[Curve], mark: Mark) -> str:
@@ -97,4 +104,4 @@ def lines(frame: Plane, mechanism: str, curves: Sequence[Curve], mark: Mark) -> 
         for epoch, value in enumerate(mean, start=1)
         if value is not None and (epoch % every == 0 or epoch == len(mean))
     ]
-    return f'<path class="mean {mark.colour}" d="{line(frame, enumerate(mean, start=1))}"/>{"".join(points)}'
+    return f'<path class="mean {mark.colour}" d="{line(frame, by_epoch(mean))}"/>{"".join(points)}'

@@ -29,8 +29,8 @@ Points = Mapping[str, tuple[Summary, Summary]]
 
 
 def cost_charts(table: Table, marks: Mapping[str, Mark]) -> str:
-    """A chart a cost that differs between at least two mechanisms."""
-    return "".join(cost_chart(table, name, marks) for name in SPENT)
+    """A chart a cost that is not the same for all."""
+    return "".join(cost_chart(table, name, marks) for name in SPENT if name not in alike(table))
 
 
 def cost_chart(table: Table, name: str, marks: Mapping[str, Mark]) -> str:
@@ -45,9 +45,9 @@ def cost_chart(table: Table, name: str, marks: Mapping[str, Mark]) -> str:
     marked = {value: amount(value) if name in AMOUNTS else tick_text(value) for value in ticks(*frame.across)}
     steps = staircase(frame, [(points[one][0].mean, points[one][1].mean) for one in best])
     shown = {row.mechanism: cost(name, row.cost.get(name)) for row in table.rows}
-    drawn = axes(frame, label(name), marked) + steps + dots(table, frame, points, shown, marks, best)
+    drawn = axes(frame, spoken(name), marked) + steps + dots(table, frame, points, shown, marks, best)
     body = [[one, shown[one], primary(table, y), "yes" if one in best else "no"] for one, (_, y) in points.items()]
-    head = ["mechanism", label(name), titled(table, table.primary), "on the front"]
+    head = ["mechanism", spoken(name), titled(table, table.primary), "on the front"]
     title = f"{label(table.primary)} against {in_sentence(spoken(name))}"
     return figure(title, table.title, drawn, legend(points, marks), head, body)
 
@@ -58,10 +58,18 @@ def spent(row: Row, name: str) -> Summary | None:
     return found and summary({seed: scaled(name, value) for seed, value in found.by_seed.items()})
 
 
-def unread(table: Table) -> str:
-    """The costs that no run of the table could read."""
+def alike(table: Table) -> list[str]:
+    """The costs that are the same for all mechanisms."""
+    found = {name: [row.cost[name].mean for row in table.rows if name in row.cost] for name in SPENT}
+    return [name for name, means in found.items() if means and min(means) == max(means)]
+
+
+def undrawn(table: Table) -> str:
+    """The costs that are the same for all, and those that no run of the table could read."""
+    same = [spoken(name) for name in alike(table)]
     missing = [spoken(name) for name in SPENT if not any(name in row.cost for row in table.rows)]
-    return f"{DASH} not read: {', '.join(missing)}" if missing else ""
+    told = [f"Same for all: {', '.join(same)}."] if same else []
+    return " ".join([*told, f"{DASH} (not read): {', '.join(missing)}."] if missing else told)
 
 
 def spoken(name: str) -> str:
@@ -124,7 +132,7 @@ def dots(
     """A mark a mechanism on the interval of its primary measure, fainter where it is not among the strong."""
     parts = []
     for one, (x, y) in points.items():
-        css = "" if one in strong else ' class="behind"'
+        css = "" if one in strong else ' class="beaten"'
         title = f"{one}: {shown[one]}; {label(table.primary)} {primary(table, y)}"
         mark = marks[one].at(frame.x(x.mean), frame.y(y.mean), 5.0, title=title)
         parts.append(f"<g{css}>{error(frame, x.mean, y, marks[one])}{mark}</g>")

@@ -14,7 +14,7 @@ from attnbench.benchmarks.report.marks import Mark
 from attnbench.benchmarks.report.matrix import matrix
 from attnbench.benchmarks.report.numbers import DASH, label
 from attnbench.benchmarks.report.provenance import command, facts
-from attnbench.benchmarks.report.scatter import cost_charts, gold_charts, unread
+from attnbench.benchmarks.report.scatter import cost_charts, gold_charts, undrawn
 
 Marks = Mapping[str, Mark]
 FRONT = (
@@ -54,7 +54,7 @@ def task(table: Table, index: int, marks: Marks, *, explorable: bool) -> str:
     drawn = ["train/attention/entropy", "train/attention/gradient_noise"]  # there where positions are drawn
     shown = dict.fromkeys([f"val/{table.primary}", "val/nll", *drawn])
     curves = charts("Learning curves", "".join(chart(table, name, marks) for name in shown))
-    costs = charts("Quality against cost", cost_charts(table, marks), f"{FRONT} {unread(table)}")
+    costs = charts("Quality against cost", cost_charts(table, marks), f"{FRONT} {undrawn(table)}")
     gold = charts("Quality beside attention's", gold_charts(table, marks))
     explorer = (
         f'<h3>Where it looked</h3><div class="explorer" data-explorer="{index}" data-title="{title}"></div>'

@@ -19,6 +19,7 @@ function ordered(rows, column, direction) {
   return [...known, ...keyed.filter(([key]) => key === null)].map(([, row]) => row);
 }
 
+const HINT = "a column's head sorts";
 const NEXT = { none: "ascending", ascending: "descending", descending: "none" };
 
 function sortable(table) {
@@ -39,13 +40,13 @@ function sortable(table) {
 
 function filterable(table) {
   const rows = [...table.tBodies[0].rows];
-  const count = make("span", { className: "label" });
+  const count = make("span", { className: "label", textContent: HINT });
   count.setAttribute("role", "status");
   const asked = make("input", { type: "search", placeholder: "filter rows", ariaLabel: `filter rows: ${table.parentElement.getAttribute("aria-label")}` });
   asked.addEventListener("input", () => {
     const words = asked.value.toLowerCase().split(/\s+/).filter(Boolean);
     rows.forEach((row) => { row.hidden = !words.every((word) => row.textContent.toLowerCase().includes(word)); });
-    count.textContent = words.length ? `${rows.filter((row) => !row.hidden).length} of ${rows.length}` : "";
+    count.textContent = words.length ? `${rows.filter((row) => !row.hidden).length} of ${rows.length} rows` : HINT;
   });
   table.parentElement.before(make("div", { className: "toolbar filter" }, asked, count));
 }
