@@ -22,7 +22,7 @@ def matrix(table: Table) -> str:
     )
     caption = f"{table.title}: by how much the row is better than the column on {in_sentence(label(table.primary))}"
     made = (
-        f'<table class="square"><caption>{escape(caption)}</caption>'
+        f'<table class="plain square"><caption>{escape(caption)}</caption>'
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
     return framed(made, caption)

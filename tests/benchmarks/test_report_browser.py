@@ -54,7 +54,7 @@ def found(made, tmp_path, browse):
     made.sweep(
         tmp_path,
         seeds=(0,),
-        better={"additive_hard": 9, "additive_soft": 101, "dot_hard": 30, "dot_soft": 70, "uniform": 1},
+        better={"additive_hard": 20, "additive_soft": 101, "dot_hard": 30, "dot_soft": 70, "uniform": 10},
     )
     made.keep(tmp_path, made.record("translation", "a_only_one_task", 0, 50.0))
     file = write_report(compare(find_records([tmp_path])), tmp_path).html

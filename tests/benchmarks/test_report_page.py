@@ -124,8 +124,8 @@ def test_examples_with_another_truth_are_not_shown_as_the_same(made, tmp_path):
 
 
 def test_curves_have_a_mean_line_a_mechanism_and_a_faint_one_a_seed(page):
-    primary = page.split("<figure")[1]
-    assert primary.count('class="mean ') == 5
+    primary = page.split("<h3>Learning curves</h3>")[1].split("<figure")[1]
+    assert primary.count('class="mean ') == primary.count('class="band ') == 5
     assert primary.count('class="seed ') == 10
 
 
