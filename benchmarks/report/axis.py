@@ -3,6 +3,8 @@
 import math
 from collections.abc import Callable, Sequence
 
+from attnbench.benchmarks.statistics.student import Interval
+
 
 def scale(lowest: float, highest: float, start: float, end: float) -> Callable[[float], float]:
     """Maps lowest..highest to start..end; all to the middle where there is no extent."""
@@ -25,6 +27,19 @@ def padded(values: Sequence[float], share: float = 0.06) -> tuple[float, float]:
     lowest, highest = min(values), max(values)
     air = (highest - lowest) * share or abs(highest) * share or 1.0
     return lowest - air, highest + air
+
+
+def reach(values: Sequence[float], intervals: Sequence[Interval | None], share: float = 0.08) -> tuple[float, float]:
+    """The range of values and their intervals with air; of intervals no more than half the values' own extent on either side.
+
+    It does not go below 0 where nothing does.
+    """
+    lows, highs = ([edges[end] for edges in intervals if edges is not None] for end in (0, 1))
+    lowest, highest = min(values), max(values)
+    more = (highest - lowest or abs(highest) or 1.0) / 2
+    start, end = max(min([lowest, *lows]), lowest - more), min(max([highest, *highs]), highest + more)
+    low, high = padded([start, end], share)
+    return (max(low, 0.0) if start >= 0 else low), high
 
 
 def tick_text(value: float) -> str:

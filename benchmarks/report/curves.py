@@ -1,30 +1,21 @@
-"""Learning curves as SVG: a line a mechanism, a faint line a seed."""
+"""Learning curves as SVG: the mean over seeds with its 95 % interval as a band, a faint line a seed."""
 
-from collections.abc import Callable, Mapping, Sequence
-from html import escape
+from collections.abc import Mapping, Sequence
 from statistics import fmean
-from typing import NamedTuple
+from typing import TypeVar
 
 from attnbench.benchmarks.comparison import Row, Table
-from attnbench.benchmarks.report.axis import padded, scale, tick_text, ticks
+from attnbench.benchmarks.report.axis import padded, ticks
 from attnbench.benchmarks.report.findings import in_sentence
 from attnbench.benchmarks.report.marks import Mark
-from attnbench.benchmarks.report.numbers import decimals, fixed, label
+from attnbench.benchmarks.report.numbers import decimals, fixed, interval, label
+from attnbench.benchmarks.report.plane import Plane, axes, band, figure, legend, line, plane
+from attnbench.benchmarks.statistics.student import Interval, mean_interval
 
-WIDTH, HEIGHT = 460.0, 250.0
-LEFT, RIGHT, TOP, BOTTOM = 46.0, 12.0, 10.0, 36.0
 SPLITS = {"val": "Validation", "train": "Training"}
+MARKS = 12  # on a line, at most
 Curve = Sequence[float | None]
-
-
-class Frame(NamedTuple):
-    """Where epochs and values lie on the drawing."""
-
-    x: Callable[[float], float]
-    y: Callable[[float], float]
-    epochs: int
-    lowest: float
-    highest: float
+Value = TypeVar("Value")
 
 
 def seed_curves(row: Row, name: str) -> dict[int, Curve]:
@@ -33,35 +24,56 @@ def seed_curves(row: Row, name: str) -> dict[int, Curve]:
     return {seed: curve for seed, curve in found.items() if any(value is not None for value in curve)}
 
 
-def mean_curve(curves: Sequence[Curve]) -> list[float | None]:
-    """The mean over seeds at each epoch; a gap where a seed has no value, so that the line never changes whom it speaks for."""
+def at_epochs(curves: Sequence[Curve]) -> list[list[float] | None]:
+    """The values of all seeds at each epoch; None where a seed has none, so that a line never changes whom it speaks for."""
     epochs = max(len(curve) for curve in curves)
     at = [[curve[epoch] if epoch < len(curve) else None for curve in curves] for epoch in range(epochs)]
-    return [None if any(v is None for v in values) else fmean(v for v in values if v is not None) for values in at]
+    return [None if None in values else [v for v in values if v is not None] for values in at]
 
 
-def framed(curves: Sequence[Curve]) -> Frame:
-    """The frame that holds all curves."""
-    epochs = max(len(curve) for curve in curves)
-    lowest, highest = padded([value for curve in curves for value in curve if value is not None])
-    x = scale(1.0, max(float(epochs), 2.0), LEFT, WIDTH - RIGHT)
-    return Frame(x, scale(lowest, highest, HEIGHT - BOTTOM, TOP), epochs, lowest, highest)
+def mean_curve(curves: Sequence[Curve]) -> list[float | None]:
+    """The mean over seeds at each epoch."""
+    return [None if values is None else fmean(values) for values in at_epochs(curves)]
+
+
+def intervals(curves: Sequence[Curve]) -> list[Interval | None]:
+    """The 95 % interval of the mean at each epoch; None for one seed."""
+    return [None if values is None else mean_interval(values) for values in at_epochs(curves)]
+
+
+def by_epoch(values: Sequence[Value]) -> list[tuple[float, Value]]:
+    """Each value beside its epoch, counted from 1."""
+    return [(float(epoch), value) for epoch, value in enumerate(values, start=1)]
 
 
 def chart(table: Table, name: str, marks: Mapping[str, Mark]) -> str:
     """The curves called `name` of all rows as a figure; empty where there are none."""
-    found = {row.mechanism: seed_curves(row, name) for row in table.rows}
-    found = {mechanism: curves for mechanism, curves in found.items() if curves}
+    rows = {row.mechanism: list(seed_curves(row, name).values()) for row in table.rows}
+    found = {mechanism: curves for mechanism, curves in rows.items() if curves}
     if not found:
         return ""
-    frame = framed([curve for curves in found.values() for curve in curves.values()])
+    every = [curve for curves in found.values() for curve in curves]
+    last = max(float(max(map(len, every))), 2.0)
+    frame = plane((1.0, last), padded([value for curve in every for value in curve if value is not None], 0.1))
+    marked = {value: f"{value:.0f}" for value in ticks(1.0, last, 8) if value == int(value)}
+    drawn = "".join(spread(frame, curves, marks[mechanism]) for mechanism, curves in found.items())
+    drawn += "".join(lines(frame, mechanism, curves, marks[mechanism]) for mechanism, curves in found.items())
     title = titled(name)
-    drawn = "".join(lines(frame, mechanism, curves, marks[mechanism]) for mechanism, curves in found.items())
-    legend = "".join(f"<li>{marks[mechanism].swatch}{escape(mechanism)}</li>" for mechanism in found)
-    return (
-        f'<figure class="chart"><figcaption>{escape(title)}</figcaption>'
-        f'<svg viewBox="0 0 {WIDTH:.0f} {HEIGHT:.0f}" role="img" aria-label="{escape(table.title)}: {escape(title)}">'
-        f'{axes(frame)}{drawn}</svg><ul class="legend">{legend}</ul>{values(name, found)}</figure>'
+    title += ", mean and 95 % interval over seeds" if 'class="band' in drawn else ""
+    means = {mechanism: mean_curve(curves) for mechanism, curves in found.items()}
+    places = decimals(name.partition("/")[2], [v for mean in means.values() for v in mean if v is not None])
+    epochs = range(max(len(mean) for mean in means.values()))
+    body = [
+        [mechanism, *(fixed(mean[epoch] if epoch < len(mean) else None, places) for epoch in epochs)]
+        for mechanism, mean in means.items()
+    ]
+    return figure(
+        title,
+        table.title,
+        axes(frame, "epoch", marked) + drawn,
+        legend(found, marks),
+        ["epoch", *(str(epoch + 1) for epoch in epochs)],
+        body,
     )
 
 
@@ -72,61 +84,24 @@ def titled(name: str) -> str:
     return f"{SPLITS[split]} {in_sentence(label(measure.removeprefix('attention/')))}{of_draws} by epoch"
 
 
-def axes(frame: Frame) -> str:
-    """Grid lines, numbers and the name of the x axis."""
-    right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
-    parts = []
-    for value in ticks(frame.lowest, frame.highest):
-        y = frame.y(value)
-        parts.append(f'<path class="rule" d="M{LEFT:.1f} {y:.1f}H{right:.1f}"/>')
-        parts.append(f'<text x="{LEFT - 6:.1f}" y="{y + 4:.1f}" text-anchor="end">{tick_text(value)}</text>')
-    for value in ticks(1.0, max(float(frame.epochs), 2.0), 8):
-        if value == int(value) and value <= frame.epochs:
-            parts.append(
-                f'<text x="{frame.x(value):.1f}" y="{bottom + 16:.1f}" text-anchor="middle">{value:.0f}</text>'
-            )
-    parts.append(f'<text x="{(LEFT + right) / 2:.1f}" y="{HEIGHT - 4:.1f}" text-anchor="middle">epoch</text>')
-    return "".join(parts)
+def spread(frame: Plane, curves: Sequence[Curve], mark: Mark) -> str:
+    """The band, and a faint line a seed where there are several."""
+    seeds = "".join(f'<path class="seed {mark.colour}" d="{line(frame, by_epoch(c))}"/>' for c in curves)
+    return band(frame, by_epoch(intervals(curves)), mark) + (seeds if len(curves) > 1 else "")
 
 
-def lines(frame: Frame, mechanism: str, curves: Mapping[int, Curve], mark: Mark) -> str:
-    """A faint line a seed, and their mean with its marks."""
-    faint = "".join(f'<path class="seed {mark.colour}" d="{path(frame, curve)}"/>' for curve in curves.values())
-    mean = mean_curve(list(curves.values()))
-    every = max(1, len(mean) // 12)
+def lines(frame: Plane, mechanism: str, curves: Sequence[Curve], mark: Mark) -> str:
+    """The mean with its marks."""
+    mean, edges = mean_curve(curves), intervals(curves)
+    every = max(1, len(mean) // MARKS)
     points = [
-        mark.at(frame.x(epoch), frame.y(value), 3.2, title=f"{mechanism}, epoch {epoch}: {value:.4g}")
+        mark.at(
+            frame.x(epoch),
+            frame.y(value),
+            3.2,
+            title=f"{mechanism}, epoch {epoch}: {value:.4g}{interval(edges[epoch - 1], 3)}",
+        )
         for epoch, value in enumerate(mean, start=1)
         if value is not None and (epoch % every == 0 or epoch == len(mean))
     ]
-    return (
-        f'{faint if len(curves) > 1 else ""}<path class="mean {mark.colour}" d="{path(frame, mean)}"/>{"".join(points)}'
-    )
-
-
-def path(frame: Frame, curve: Curve) -> str:
-    """SVG path data, broken where a value is missing."""
-    parts, pen = [], "M"
-    for epoch, value in enumerate(curve, start=1):
-        if value is None:
-            pen = "M"
-            continue
-        parts.append(f"{pen}{frame.x(epoch):.1f} {frame.y(value):.1f}")
-        pen = "L"
-    return "".join(parts)
-
-
-def values(name: str, found: Mapping[str, Mapping[int, Curve]]) -> str:
-    """The mean curves as a table, for those who cannot see or want the numbers."""
-    means = {mechanism: mean_curve(list(curves.values())) for mechanism, curves in found.items()}
-    places = decimals(name.partition("/")[2], [v for mean in means.values() for v in mean if v is not None])
-    epochs = range(max(len(mean) for mean in means.values()))
-    head = "".join(f'<th scope="col">{epoch + 1}</th>' for epoch in epochs)
-    body = "".join(
-        f'<tr><th scope="row">{escape(mechanism)}</th>'
-        + "".join(f"<td>{fixed(mean[epoch] if epoch < len(mean) else None, places)}</td>" for epoch in epochs)
-        + "</tr>"
-        for mechanism, mean in means.items()
-    )
-    table = f'<table><thead><tr><th scope="col">epoch</th>{head}</tr></thead><tbody>{body}</tbody></table>'
-    return f'<details><summary>Values</summary><div class="scroll" tabindex="0">{table}</div></details>'
+    return f'<path class="mean {mark.colour}" d="{line(frame, by_epoch(mean))}"/>{"".join(points)}'

@@ -1,30 +1,47 @@
-"""The primary measure of one task at a glance: a line a mechanism, a dot a seed, the mean with its standard deviation."""
+"""Figures at a glance: a line a mechanism, a dot a seed, and the mark with its 95 % interval."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
+from typing import NamedTuple
 
 from attnbench.benchmarks.comparison import Summary, Table
-from attnbench.benchmarks.report.axis import padded, scale, tick_text, ticks
+from attnbench.benchmarks.report.axis import reach, scale, tick_text, ticks
 from attnbench.benchmarks.report.grid import places, primary_title
 from attnbench.benchmarks.report.marks import Mark
-from attnbench.benchmarks.report.numbers import mean_and_spread
+from attnbench.benchmarks.report.numbers import fixed, interval
+from attnbench.benchmarks.statistics.student import Interval
 
 WIDTH, ROW, TOP, BOTTOM = 460.0, 26.0, 6.0, 36.0
 LEFT, RIGHT = 138.0, 16.0
 LETTERS = 17  # of a name that fit beside the dots
+CAP = 4.0  # half the height of an interval's end
+
+
+class Dot(NamedTuple):
+    """One line: a value, its interval, and the single values behind it."""
+
+    value: float
+    interval: Interval | None
+    singles: Sequence[float] = ()
 
 
 def dots(table: Table, marks: Mapping[str, Mark]) -> str:
-    """The drawing as SVG; empty where nothing has a value."""
-    found = {row.mechanism: row.measures[table.primary] for row in table.rows if table.primary in row.measures}
-    if not found:
-        return ""
-    reach = [
-        edge
-        for s in found.values()
-        for edge in (s.mean - (s.spread or 0), s.mean + (s.spread or 0), *s.by_seed.values())
-    ]
-    lowest, highest = padded(reach)
+    """The primary measure of every mechanism; empty where nothing has a value."""
+    found = {row.mechanism: dot(row.measures[table.primary]) for row in table.rows if table.primary in row.measures}
+    several = any(one.interval for one in found.values())
+    axis = f"{primary_title(table)}, mean and 95 % interval" if several else primary_title(table)
+    return drawing(found, marks, axis, table.title, places(table.rows, table.primary)) if found else ""
+
+
+def dot(found: Summary) -> Dot:
+    """Mean, interval, and the seeds where there are several."""
+    return Dot(found.mean, found.interval, list(found.by_seed.values()) if found.seeds > 1 else ())
+
+
+def drawing(found: Mapping[str, Dot], marks: Mapping[str, Mark], axis: str, where: str, decimals: int) -> str:
+    """The SVG; an interval that leaves the drawing has no end there."""
+    singles = [value for one in found.values() for value in (one.value, *one.singles)]
+    lowest, highest = reach(singles, [one.interval for one in found.values()])
     x = scale(lowest, highest, LEFT, WIDTH - RIGHT)
     height = TOP + ROW * len(found) + BOTTOM
     parts = [
@@ -32,22 +49,20 @@ def dots(table: Table, marks: Mapping[str, Mark]) -> str:
         f'<text x="{x(value):.1f}" y="{height - BOTTOM + 15:.1f}" text-anchor="middle">{tick_text(value)}</text>'
         for value in ticks(lowest, highest)
     ]
-    parts.append(
-        f'<text x="{(LEFT + WIDTH) / 2:.1f}" y="{height - 4:.1f}" text-anchor="middle">{primary_title(table)}</text>'
-    )
-    for index, (mechanism, summary) in enumerate(found.items()):
+    parts.append(f'<text x="{(LEFT + WIDTH) / 2:.1f}" y="{height - 4:.1f}" text-anchor="middle">{escape(axis)}</text>')
+    for index, (mechanism, one) in enumerate(found.items()):
         y = TOP + ROW * (index + 0.5)
-        title = f"{mechanism}: {mean_and_spread(summary, places(table.rows, table.primary))}"
-        parts.append(name(mechanism, y))
-        parts.append(line(summary, {k: x(v) for k, v in edges(summary).items()}, y, marks[mechanism], title))
-        parts += [f'<circle class="seed-dot" cx="{x(v):.1f}" cy="{y:.1f}" r="2.2"/>' for v in seeds(summary)]
-    what = escape(f"{table.title}: {primary_title(table)} of every mechanism")
+        title = f"{mechanism}: {fixed(one.value, decimals)}{interval(one.interval, decimals)}"
+        edges = (
+            []
+            if one.interval is None
+            else [(x(min(max(e, lowest), highest)), lowest <= e <= highest) for e in one.interval]
+        )
+        parts += [name(mechanism, y), bar(edges, y, marks[mechanism])]
+        parts.append(marks[mechanism].at(x(one.value), y, 5.0, title=title))
+        parts += [f'<circle class="seed-dot" cx="{x(v):.1f}" cy="{y:.1f}" r="2.2"/>' for v in one.singles]
+    what = escape(f"{where}: {axis} of every mechanism")
     return f'<svg class="dots" viewBox="0 0 {WIDTH:.0f} {height:.0f}" role="img" aria-label="{what}">{"".join(parts)}</svg>'
-
-
-def seeds(summary: Summary) -> list[float]:
-    """The single values, where there are several."""
-    return list(summary.by_seed.values()) if summary.seeds > 1 else []
 
 
 def name(mechanism: str, y: float) -> str:
@@ -56,13 +71,9 @@ def name(mechanism: str, y: float) -> str:
     return f'<text class="name" x="{LEFT - 12:.1f}" y="{y + 4:.1f}" text-anchor="end">{escape(shown)}</text>'
 
 
-def edges(summary: Summary) -> dict[str, float]:
-    """Mean, and mean ± s.d."""
-    spread = summary.spread or 0.0
-    return {"low": summary.mean - spread, "mean": summary.mean, "high": summary.mean + spread}
-
-
-def line(summary: Summary, at: Mapping[str, float], y: float, mark: Mark, title: str) -> str:
-    """The mean's mark, on a bar as long as its standard deviation."""
-    bar = f'<path class="mean {mark.colour}" d="M{at["low"]:.1f} {y:.1f}H{at["high"]:.1f}"/>' if summary.spread else ""
-    return bar + mark.at(at["mean"], y, 5.0, title=title)
+def bar(edges: Sequence[tuple[float, bool]], y: float, mark: Mark) -> str:
+    """The interval between its edges, each with an end where it lies on the drawing."""
+    if not edges:
+        return ""
+    ends = "".join(f"M{x:.1f} {y - CAP:.1f}V{y + CAP:.1f}" for x, inside in edges if inside)
+    return f'<path class="interval {mark.colour}" d="M{edges[0][0]:.1f} {y:.1f}H{edges[1][0]:.1f}{ends}"/>'

@@ -20,11 +20,12 @@ UP, DOWN = "\u00a0↑", "\u00a0↓"  # held to the word before them
 
 
 class Entry(NamedTuple):
-    """A cell: its text, a smaller note, and whether it is established to be the best of its column."""
+    """A cell: its text, a smaller note, whether it is established to be the best of its column, and what it is sorted by."""
 
     text: str
     note: str = ""
     best: bool = False
+    value: float | None = None
 
 
 class Column(NamedTuple):
@@ -74,7 +75,7 @@ def overview_entry(table: Table, row: Row | None) -> Entry:
     spent = [f"n={found.seeds}"]
     spent += [cost("parameters", row.cost["parameters"])] if "parameters" in row.cost else []
     spent += [duration(row.cost["seconds"].mean)] if "seconds" in row.cost else []
-    return Entry(text, " · ".join(spent), stands_out(table, row))
+    return Entry(text, " · ".join(spent), stands_out(table, row), found.mean)
 
 
 def stands_out(table: Table, row: Row) -> bool:
@@ -126,7 +127,7 @@ def detail_entries(
         entries.append(measured(row, row.measures.get(name), places(table.rows, name), best=best))
     for name in qualities:
         entries.append(measured(row, row.attention_quality.get(name), 3))
-    entries += [Entry(cost(name, row.cost.get(name))) for name in costs]
+    entries += [spent(name, row.cost.get(name)) for name in costs]
     return entries + ([residual(row)] if any(other.matching for other in table.rows) else [])
 
 
@@ -136,10 +137,16 @@ def residual(row: Row) -> Entry:
         return Entry(DASH)
     found = [record.matching["sizes"] for record in row.records if record.matching]
     sizes = dict.fromkeys(f"{key.rpartition('.')[2]} {size}" for each in found for key, size in each.items())
-    return Entry(f"{row.matching['residual'].mean:+.2%}", ", ".join(sizes) or "no free size")
+    off = row.matching["residual"].mean
+    return Entry(f"{off:+.2%}", ", ".join(sizes) or "no free size", value=off)
+
+
+def spent(name: str, found: Summary | None) -> Entry:
+    """A cost."""
+    return Entry(cost(name, found), value=found.mean if found else None)
 
 
 def measured(row: Row, found: Summary | None, decimal_places: int, *, best: bool = False) -> Entry:
     """Mean ± 95 % interval, with the number of seeds where some of the row's runs have no value."""
     note = seeds(found.seeds) if found and found.seeds < len(row.runs) else ""
-    return Entry(mean_and_margin(found, decimal_places), note, best)
+    return Entry(mean_and_margin(found, decimal_places), note, best, found.mean if found else None)

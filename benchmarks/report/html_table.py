@@ -1,6 +1,6 @@
-"""A grid as an HTML table that scrolls inside its own frame."""
+"""Tables in HTML that scroll inside their own frame: grids, and plain texts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from itertools import groupby
 
@@ -17,11 +17,12 @@ def html_table(grid: Grid, marks: Mapping[str, Mark], caption: str, *, css: str 
         for column, start in zip(grid.columns, starts, strict=True)
     )
     body = "".join(body_line(line, marks[line.mechanism], starts) for line in grid.lines)
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table class="{css}">'
+    made = (
+        f'<table class="sortable {css}">'
         f'<caption>{escape(caption)}</caption><thead><tr class="groups"><td></td>{group_heads(names)}</tr>'
-        f'<tr><th scope="col">mechanism</th>{titles}</tr></thead><tbody>{body}</tbody></table></div>'
+        f'<tr><th scope="col">mechanism</th>{titles}</tr></thead><tbody>{body}</tbody></table>'
     )
+    return framed(made, caption)
 
 
 def started(start: bool) -> str:
@@ -54,4 +55,20 @@ def cell(entry: Entry, start: bool) -> str:
     text = f"<strong>{escape(mean)}</strong>" if entry.best else escape(mean)
     text += f' <span class="spread">± {escape(spread)}</span>' if spread else ""
     note = f"<small>{escape(entry.note)}</small>" if entry.note else ""
-    return f"<td{started(start)}>{mark}{text}{note}</td>"
+    value = "" if entry.value is None else f' data-value="{entry.value!r}"'
+    return f"<td{started(start)}{value}>{mark}{text}{note}</td>"
+
+
+def text_table(head: Sequence[str], lines: Iterable[Sequence[str]], caption: str, *, css: str = "") -> str:
+    """Texts as a table; the first of each line is its head."""
+    columns = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)
+    body = "".join(
+        f'<tr><th scope="row">{escape(first)}</th>' + "".join(f"<td>{escape(text)}</td>" for text in rest) + "</tr>"
+        for first, *rest in lines
+    )
+    return framed(f'<table class="{css}"><thead><tr>{columns}</tr></thead><tbody>{body}</tbody></table>', caption)
+
+
+def framed(table: str, caption: str) -> str:
+    """A table in a frame that scrolls, which the keyboard reaches."""
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}">{table}</div>'

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 
 from attnbench.benchmarks.comparison import Summary
+from attnbench.benchmarks.statistics.student import Interval
 
 DASH = "–"
 LABELS = {
@@ -34,6 +35,7 @@ LABELS = {
     "symbols_per_second": "Words/s",
     "predictions_per_second": "Predictions/s",
     "peak_memory_bytes": "Peak memory (MiB)",
+    "energy_joules": "Energy (J)",
 }
 DECIMALS = {"bleu": 1, "chrf": 1, "ter": 1, "nll": 3, "perplexity": 2, "cider": 3}
 LOWER_IS_BETTER = ("nll", "perplexity", "alignment_error_rate", "ter")
@@ -46,6 +48,7 @@ COSTS = (
     "symbols_per_second",
     "predictions_per_second",
     "peak_memory_bytes",
+    "energy_joules",
 )
 AMOUNTS = ("parameters", "attention_parameters", "flops_per_example", "symbols_per_second", "predictions_per_second")
 PERCENT = 1.5  # above it, a measure is not a share of 1
@@ -82,10 +85,9 @@ def mean_and_margin(found: Summary | None, places: int) -> str:
     return mean if found.margin is None else f"{mean} ± {fixed(found.margin, places)}"
 
 
-def mean_and_spread(found: Summary, places: int) -> str:
-    """`mean (s.d. ...)`, the mean alone for one seed."""
-    mean = fixed(found.mean, places)
-    return mean if found.spread is None else f"{mean} (s.d. {fixed(found.spread, places)})"
+def interval(edges: Interval | None, places: int) -> str:
+    """` [low, high]`, nothing where there is no interval."""
+    return "" if edges is None else f" [{fixed(edges.low, places)}, {fixed(edges.high, places)}]"
 
 
 def seeds(count: int) -> str:
@@ -110,14 +112,16 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 120 else f"{seconds / 3600:.1f} h"
 
 
+def scaled(name: str, value: float) -> float:
+    """A cost in the unit that its label names."""
+    return value * {"step_seconds": 1000.0, "peak_memory_bytes": 1 / MIB}.get(name, 1.0)
+
+
 def cost(name: str, found: Summary | None) -> str:
     """A cost in the unit that its label names; the mean over seeds."""
     if found is None:
         return DASH
+    value = scaled(name, found.mean)
     if name in AMOUNTS:
-        return amount(found.mean)
-    if name == "step_seconds":
-        return fixed(found.mean * 1000, 1)
-    if name == "peak_memory_bytes":
-        return fixed(found.mean / MIB, 0)
-    return fixed(found.mean, 0 if found.mean >= 100 else 1)
+        return amount(value)
+    return fixed(value, 0 if value >= 100 or name == "peak_memory_bytes" else 1)

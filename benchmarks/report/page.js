@@ -48,14 +48,34 @@ function telling(panel) {
   return Math.max(0, found);
 }
 
+// One button a mechanism, which shows or hides its panel in every example.
+function mechanisms(examples, hidden, changed) {
+  const names = [...new Set(examples.flatMap((example) => example.panels.map((panel) => panel.mechanism)))];
+  const buttons = names.map((name) => {
+    const button = make("button", { type: "button", textContent: name });
+    button.setAttribute("aria-pressed", "true");
+    button.addEventListener("click", () => {
+      if (!hidden.delete(name)) hidden.add(name);
+      button.setAttribute("aria-pressed", String(!hidden.has(name)));
+      changed();
+    });
+    return button;
+  });
+  const row = make("div", { className: "toolbar picks", ariaLabel: "mechanisms that are shown" }, ...buttons);
+  row.setAttribute("role", "group");
+  return names.length > 1 ? [row] : [];
+}
+
 function explorer(host, examples) {
   const body = make("div");
+  const hidden = new Set();
   const select = make("select", { ariaLabel: `example of ${host.dataset.title}` }, ...examples.map((example, index) =>
     make("option", { value: String(index), textContent: `${example.number}: ${(example.truth[0] ?? "").slice(0, 70)}` })));
   const show = (index) => {
     const example = examples[index];
     const chosen = choice();
-    const panels = example.panels.map((panel) => panelView(panel, example, chosen));
+    const seen = example.panels.filter((panel) => !hidden.has(panel.mechanism));
+    const panels = seen.map((panel) => panelView(panel, example, chosen));
     body.replaceChildren(shared(example), make("div", { className: `panels ${example.kind}` }, ...panels), key(example));
     select.value = String(index);
     chosen.choose(telling(example.panels[0]));
@@ -67,7 +87,7 @@ function explorer(host, examples) {
     return button;
   });
   select.addEventListener("change", () => show(Number(select.value)));
-  host.replaceChildren(make("div", { className: "toolbar" }, before, after, select), body);
+  host.replaceChildren(make("div", { className: "toolbar" }, before, after, select), ...mechanisms(examples, hidden, () => show(Number(select.value))), body);
   show(0);
 }
 

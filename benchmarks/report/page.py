@@ -15,6 +15,7 @@ from attnbench.benchmarks.report.findings import caveat, size
 from attnbench.benchmarks.report.grid import overview
 from attnbench.benchmarks.report.html_table import html_table
 from attnbench.benchmarks.report.marks import marks
+from attnbench.benchmarks.report.overall import overall
 
 UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
@@ -23,7 +24,7 @@ def page(comparison: Comparison) -> str:
     """The whole file."""
     drawn = marks(comparison)
     shown = [examples(table, drawn) for table in comparison.tables]
-    style, script = part("page.css"), part("views.js") + part("page.js")
+    style, script = part("page.css"), part("views.js") + part("tables.js") + part("page.js")
     tasks = [
         sections.task(table, index, drawn, explorable=bool(shown[index]))
         for index, table in enumerate(comparison.tables)
@@ -40,6 +41,7 @@ def page(comparison: Comparison) -> str:
             "overview": html_table(overview(comparison), drawn, "Mechanisms by task, on each task's primary measure"),
             "caveat": escape(caveat()),
             "tasks": "".join(tasks),
+            "across": overall(comparison, drawn),
             "failed": sections.failed(comparison),
             "provenance": sections.provenance(comparison),
             "data": embedded(shown),

@@ -3,24 +3,31 @@
 from collections.abc import Mapping
 from html import escape
 
-from attnbench.benchmarks.comparison import Comparison, Table
+from attnbench.benchmarks.comparison import Comparison, Run, Table
 from attnbench.benchmarks.report import pairwise
 from attnbench.benchmarks.report.curves import chart
 from attnbench.benchmarks.report.dots import dots
 from attnbench.benchmarks.report.findings import finding
 from attnbench.benchmarks.report.grid import detail
-from attnbench.benchmarks.report.html_table import html_table
+from attnbench.benchmarks.report.html_table import html_table, text_table
 from attnbench.benchmarks.report.marks import Mark
-from attnbench.benchmarks.report.numbers import label
+from attnbench.benchmarks.report.matrix import matrix
+from attnbench.benchmarks.report.numbers import DASH, label
 from attnbench.benchmarks.report.provenance import command, facts
+from attnbench.benchmarks.report.scatter import cost_charts, gold_charts, undrawn
 
 Marks = Mapping[str, Mark]
+FRONT = (
+    "The line is the Pareto front of the means: on it stands who is beaten by no mechanism in cost and quality together. "
+    "Bars are 95 % intervals over seeds; a front says nothing of what is established."
+)
 
 
 def contents(comparison: Comparison) -> str:
     """Links to the sections."""
     links = [("overview", "Overview")]
     links += [(f"task-{index}", table.title) for index, table in enumerate(comparison.tables)]
+    links += [("across", "Across tasks")] if comparison.across else []
     links += [("failed", "Failed cells")] if comparison.failed else []
     return "".join(f'<a href="#{where}">{escape(text)}</a>' for where, text in [*links, ("provenance", "Provenance")])
 
@@ -42,12 +49,13 @@ def findings(comparison: Comparison, marks: Marks) -> str:
 
 
 def task(table: Table, index: int, marks: Marks, *, explorable: bool) -> str:
-    """One task: its table, curves and examples."""
+    """One task: its table, pairs, costs, curves and examples."""
     title = escape(table.title)
     drawn = ["train/attention/entropy", "train/attention/gradient_noise"]  # there where positions are drawn
     shown = dict.fromkeys([f"val/{table.primary}", "val/nll", *drawn])
-    charts = "".join(chart(table, name, marks) for name in shown)
-    curves = f'<h3>Learning curves</h3><div class="charts">{charts}</div>' if charts else ""
+    curves = charts("Learning curves", "".join(chart(table, name, marks) for name in shown))
+    costs = charts("Quality against cost", cost_charts(table, marks), f"{FRONT} {undrawn(table)}")
+    gold = charts("Quality beside attention's", gold_charts(table, marks))
     explorer = (
         f'<h3>Where it looked</h3><div class="explorer" data-explorer="{index}" data-title="{title}"></div>'
         if explorable
@@ -56,7 +64,14 @@ def task(table: Table, index: int, marks: Marks, *, explorable: bool) -> str:
     grid = html_table(
         detail(table), marks, f"{table.title}: all measures, mean ± 95 % interval over seeds", css="detail"
     )
-    return f'<section id="task-{index}"><h2>{title}</h2>{grid}{signatures(table)}{pairs(table)}{curves}{explorer}</section>'
+    parts = (grid, signatures(table), pairs(table), costs, gold, curves, explorer)
+    return f'<section id="task-{index}"><h2>{title}</h2>{"".join(parts)}</section>'
+
+
+def charts(title: str, drawn: str, told: str = "") -> str:
+    """Charts under a title, and how they are to be read; empty where there are none."""
+    note = f'<p class="quiet">{escape(told)}</p>' if told else ""
+    return f'<h3>{escape(title)}</h3><div class="charts">{drawn}</div>{note}' if drawn else ""
 
 
 def signatures(table: Table) -> str:
@@ -73,29 +88,26 @@ def pairs(table: Table) -> str:
     """All pairs of mechanisms on the primary measure."""
     if not table.pairs:
         return ""
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in pairwise.HEADER)
-    lines = "".join(
-        f'<tr><th scope="row">{escape(name)}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
-        for name, *cells in (pairwise.cells(table, pair) for pair in table.pairs)
+    lines = [pairwise.cells(table, pair) for pair in table.pairs]
+    made = text_table(pairwise.HEADER, lines, f"{table.title}: pairs", css="words sortable")
+    return (
+        f"<h3>Pairs: the row's lead on the column</h3>{matrix(table)}"
+        f'<p class="quiet">{escape(pairwise.explanation(table))}</p>'
+        f"<details><summary>All figures of every pair</summary>{made}</details>"
     )
-    made = f'<table class="words"><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>'
-    scroll = f'<div class="scroll" tabindex="0" role="region" aria-label="Pairs">{made}</div>'
-    return f'<h3>Pairs</h3>{scroll}<p class="quiet">{escape(pairwise.explanation(table))}</p>'
 
 
 def failed(comparison: Comparison) -> str:
     """Failed cells with their cause."""
     if not comparison.failed:
         return ""
-    lines = "".join(
-        f'<tr><th scope="row">{escape(f"{record.task} ({record.data})")}</th><td>{escape(record.attention)}</td>'
-        f'<td>{record.seed}</td><td class="cause">{escape(record.error or "cause unknown")}</td></tr>'
+    lines = [
+        [f"{record.task} ({record.data})", record.attention, str(record.seed), record.error or "cause unknown"]
         for record in (run.record for run in comparison.failed)
-    )
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("task", "mechanism", "seed", "cause"))
-    table = f'<table class="words"><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>'
-    scroll = f'<div class="scroll" tabindex="0" role="region" aria-label="Failed cells">{table}</div>'
-    return f'<section id="failed"><h2>Failed cells</h2>{scroll}</section>'
+    ]
+    head = ("task", "mechanism", "seed", "cause")
+    made = text_table(head, lines, "Failed cells", css="words sortable causes")
+    return f'<section id="failed"><h2>Failed cells</h2>{made}</section>'
 
 
 def provenance(comparison: Comparison) -> str:
@@ -110,13 +122,15 @@ def provenance(comparison: Comparison) -> str:
 
 def cells(table: Table) -> str:
     """Every finished cell: its address, when it finished and what was typed."""
-    lines = "".join(
-        f'<tr><th scope="row">{escape(row.mechanism)}</th><td>{run.record.seed}</td>'
-        f"<td><code>{escape(run.record.cell)}</code></td>"
-        f"<td>{escape(str(run.record.provenance.get('finished') or '–'))}</td><td><code>{escape(command(run))}</code></td></tr>"
+    lines = [
+        [row.mechanism, str(run.record.seed), run.record.cell, finished(run), command(run)]
         for row in table.rows
         for run in row.runs
-    )
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("mechanism", "seed", "cell", "finished", "command"))
-    table_html = f'<table class="words"><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>'
-    return f'<div class="scroll" tabindex="0" role="region" aria-label="Cells">{table_html}</div>' if lines else ""
+    ]
+    head = ("mechanism", "seed", "cell", "finished", "command")
+    return text_table(head, lines, f"{table.title}: cells", css="words sortable commands") if lines else ""
+
+
+def finished(run: Run) -> str:
+    """When the run finished."""
+    return str(run.record.provenance.get("finished") or DASH)

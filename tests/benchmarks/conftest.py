@@ -4,6 +4,8 @@ import base64
 import io
 import math
 import random
+import shutil
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -240,3 +242,20 @@ class Made(NamedTuple):
 def made() -> Made:
     """Builders of made-up records."""
     return Made()
+
+
+@pytest.fixture
+def browse(tmp_path: Path) -> Callable[[Path], subprocess.CompletedProcess[str]]:
+    """What a browser makes of a page (its output), and what it complains of (its errors)."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("needs chromium on the PATH")
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+    options += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    options += ["--enable-logging=stderr", "--v=0", "--virtual-time-budget=2000", "--dump-dom"]
+    command = [chromium, *options, f"--user-data-dir={tmp_path / 'profile'}"]
+
+    def dom(file: Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*command, file.as_uri()], capture_output=True, text=True, timeout=120, check=True)
+
+    return dom
