@@ -38,6 +38,10 @@ class RecurrentDecoder(Decoder[Memory, State]):
     the scalar β_t = σ(w · s_{t-1} + b), by which the decoder may set aside what it sees (Xu et al. 2015, §4.2.1); without it
     β_t = 1. `tied` words have the same vectors going in and coming out (Press & Wolf 2017), which takes embeddings as large
     as the state.
+
+    A `conditional` decoder takes the last word in before it looks, and what it sees after: s'_t = RNN_1(E y_{t-1}, s_{t-1});
+    c_t = β_t attend(s'_t); s_t = RNN_2(c_t, s'_t), with s'_t for s_{t-1} in β_t too (the conditional GRU of Sennrich et al.
+    2017, Nematus, §2).
     """
 
     def __init__(
@@ -54,6 +58,7 @@ class RecurrentDecoder(Decoder[Memory, State]):
         gate: bool = False,
         readout: Readout = "tanh",
         tied: bool = False,
+        conditional: bool = False,
     ) -> None:
         if tied and embedding_dim != hidden_dim:
             raise ValueError(
@@ -69,7 +74,8 @@ class RecurrentDecoder(Decoder[Memory, State]):
         self.attention = attention(hidden_dim, memory_dim)
         self.gate = nn.Linear(hidden_dim, 1) if gate else None
         step = nn.LSTMCell if cell == "lstm" else nn.GRUCell
-        self.cell: nn.LSTMCell | nn.GRUCell = step(embedding_dim + memory_dim, hidden_dim)
+        self.first: nn.LSTMCell | nn.GRUCell | None = step(embedding_dim, hidden_dim) if conditional else None
+        self.cell: nn.LSTMCell | nn.GRUCell = step(memory_dim + (0 if conditional else embedding_dim), hidden_dim)
         self.readout = nn.Linear(hidden_dim + memory_dim + embedding_dim, hidden_dim * (2 if self.maxout else 1))
         self.output = nn.Linear(hidden_dim, words)
         if tied:
@@ -115,14 +121,13 @@ class RecurrentDecoder(Decoder[Memory, State]):
     def advance(self, words: Int[Tensor, " rows"], state: State, memory: Memory) -> Advanced:
         """One step from the last words' numbers."""
         embedded = self.embedding(words)
-        context, alignment, past = self.look(state.hidden, memory, state.past)
-        inward = torch.cat([embedded, context], dim=-1)
-        if isinstance(self.cell, nn.LSTMCell):
-            hidden, cell = self.cell(inward, (state.hidden, state.cell))
-            after = State(hidden, cell, past)
-        else:
-            after = State(self.cell(inward, state.hidden), state.cell, past)
-        return Advanced(self.output(self.deep(after.hidden, context, embedded)), [alignment], after)
+        hidden, cell = state.hidden, state.cell
+        if self.first is not None:
+            hidden, cell = stepped(self.first, embedded, hidden, cell)
+        context, alignment, past = self.look(hidden, memory, state.past)
+        inward = torch.cat([embedded, context], dim=-1) if self.first is None else context
+        hidden, cell = stepped(self.cell, inward, hidden, cell)
+        return Advanced(self.output(self.deep(hidden, context, embedded)), [alignment], State(hidden, cell, past))
 
     def forward(
         self,
@@ -134,13 +139,29 @@ class RecurrentDecoder(Decoder[Memory, State]):
         """Teacher-forced over `target`, which runs from the start to the end symbol; queries are its words but the first."""
         embedded = self.dropout(self.embedding(target[:, :-1]))
         hidden, cell, past = self.start(summary)
-        unrolled = Unrolled(self.cell, embedded.shape[2])
+        first = None if self.first is None else Unrolled(self.first, embedded.shape[2])
+        second = Unrolled(self.cell, 0 if first else embedded.shape[2])
         taken: list[tuple[Tensor, Tensor, Alignment]] = []
-        for word in unrolled.known(embedded).unbind(dim=1):
+        for word in (first or second).known(embedded).unbind(dim=1):
+            if first is not None:
+                hidden, cell = first(word, None, hidden, cell)
             context, alignment, past = self.look(hidden, memory, past)
-            hidden, cell = unrolled(word, context, hidden, cell)
+            hidden, cell = second(second.bias if first else word, context, hidden, cell)
             taken.append((hidden, context, alignment))
         states = torch.stack([step[0] for step in taken], dim=1)
         contexts = torch.stack([step[1] for step in taken], dim=1)
         alignment = Alignment.join([step[2] for step in taken])
         return likelihood(self.deep(states, contexts, embedded), self.output, target, [alignment], gold)
+
+
+def stepped(
+    recurrent: nn.LSTMCell | nn.GRUCell,
+    inward: Float[Tensor, "rows input"],
+    hidden: Float[Tensor, "rows hidden"],
+    cell: Float[Tensor, "rows hidden"],
+) -> tuple[Float[Tensor, "rows hidden"], Float[Tensor, "rows hidden"]]:
+    """One step of either cell; a GRU has no memory, and its is handed on."""
+    if isinstance(recurrent, nn.LSTMCell):
+        after: tuple[Tensor, Tensor] = recurrent(inward, (hidden, cell))
+        return after
+    return recurrent(inward, hidden), cell

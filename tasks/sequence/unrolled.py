@@ -9,8 +9,8 @@ from torch.nn import functional
 class Unrolled:
     """`nn.LSTMCell` or `nn.GRUCell`, read as h_t = cell([x_t; f_t], h_{t-1}): the product with all x is taken at once.
 
-    x_t are the first `known` numbers of the input, f_t is what the steps themselves come to. Weights are taken when it is made,
-    under autocast in its type: it serves one pass.
+    x_t are the first `known` numbers of the input, f_t is what the steps themselves come to; either may be nothing. Weights are
+    taken when it is made, under autocast in its type: it serves one pass.
     """
 
     def __init__(self, cell: nn.LSTMCell | nn.GRUCell, known: int) -> None:
@@ -27,15 +27,16 @@ class Unrolled:
 
     def __call__(
         self,
-        known: Float[Tensor, "rows gates"],
-        fed: Float[Tensor, "rows fed"],
+        known: Float[Tensor, "*#rows gates"],
+        fed: Float[Tensor, "rows fed"] | None,
         hidden: Float[Tensor, "rows hidden"],
         memory: Float[Tensor, "rows hidden"],
     ) -> tuple[Float[Tensor, "rows hidden"], Float[Tensor, "rows hidden"]]:
-        """The next state, and an LSTM's next memory; a GRU has none, and its is handed on."""
+        """The next state, and an LSTM's next memory; a GRU has none, and its is handed on. `known` is `bias` where no x is."""
         if self.lstm:
-            return opened(known + functional.linear(torch.cat([fed, hidden], dim=-1), self.fed), memory)
-        inward = known + functional.linear(fed, self.fed)
+            read = hidden if fed is None else torch.cat([fed, hidden], dim=-1)
+            return opened(known + functional.linear(read, self.fed), memory)
+        inward = known if fed is None else known + functional.linear(fed, self.fed)
         return updated(inward, functional.linear(hidden, self.back, self.bias_back), hidden), memory
 
 

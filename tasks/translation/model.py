@@ -68,7 +68,7 @@ class RNNsearch(Translator):
     state's, so that plain dot needs no projection; the paper's is 2·hidden_dim. `start` is what the decoder starts from: the
     `mean` annotation, or ←h_1 (`backward`), as in the paper.
     `readout` is its deep output layer: `tanh`, or the paper's `maxout`. `tied` target words have the same vectors going in and
-    coming out.
+    coming out. A `conditional` decoder attends from a state that knows the last word already (Sennrich et al. 2017, Nematus).
     """
 
     def __init__(
@@ -85,6 +85,7 @@ class RNNsearch(Translator):
         start: Start = "mean",
         readout: Readout = "tanh",
         tied: bool = False,
+        conditional: bool = False,
         beam: int = 1,
         length_penalty: float = 0.0,
         coverage_penalty: float = 0.0,
@@ -113,5 +114,6 @@ class RNNsearch(Translator):
             dropout=dropout,
             readout=readout,
             tied=tied,
+            conditional=conditional,
         )
         super().__init__(target, encoder, decoder, search)

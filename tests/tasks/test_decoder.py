@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from attnbench.attention import Attention, Composed, Memory
 from attnbench.attention.score.dot import Dot
@@ -21,21 +21,22 @@ ENDING = 0.5
 CELLS: list[Cell] = ["gru", "lstm"]
 
 
-def decoder_of(cell: Cell, *, hard: bool = False, ending: float = 0.0) -> RecurrentDecoder:
+def decoder_of(cell: Cell, *, hard: bool = False, conditional: bool = False, ending: float = 0.0) -> RecurrentDecoder:
     """Its sentences end the sooner the larger `ending` is."""
     torch.manual_seed(0)
     attention = partial(Composed, score=Dot, selection=Hard if hard else Softmax)
     sizes = {"start_dim": START, "memory_dim": MEMORY, "embedding_dim": EMBEDDING, "hidden_dim": HIDDEN}
-    decoder = RecurrentDecoder(WORDS, attention, cell=cell, dropout=0.0, **sizes).double().eval()
+    form = {"cell": cell, "conditional": conditional}
+    decoder = RecurrentDecoder(WORDS, attention, dropout=0.0, **form, **sizes).double().eval()
     for parameter in decoder.parameters():
         parameter.data *= 2.0  # so that steps differ clearly
     decoder.output.bias.data[Vocabulary.end] += ending
     return decoder
 
 
-@pytest.fixture(params=CELLS)
+@pytest.fixture(params=[*CELLS, "conditional-gru", "conditional-lstm"])
 def decoder(request: pytest.FixtureRequest) -> RecurrentDecoder:
-    return decoder_of(request.param)
+    return decoder_of(request.param.removeprefix("conditional-"), conditional=request.param not in CELLS)
 
 
 def read(decoder: RecurrentDecoder, batch: int = 3, positions: int = 6) -> tuple[Tensor, Memory]:
@@ -58,12 +59,11 @@ def sigmoid(x: Tensor) -> Tensor:
     return 1 / (1 + torch.exp(-x))
 
 
-def next_state(decoder: RecurrentDecoder, inward: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+def next_state(unit: nn.RNNCellBase, inward: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
     """One GRU step (Cho et al. 2014, as torch orders its gates: r, z, n) or LSTM step (i, f, g, o)."""
-    unit = decoder.cell
     left, right = unit.weight_ih @ inward + unit.bias_ih, unit.weight_hh @ hidden + unit.bias_hh
     a, b = left.split(HIDDEN), right.split(HIDDEN)
-    if isinstance(unit, torch.nn.GRUCell):
+    if isinstance(unit, nn.GRUCell):
         reset, update = sigmoid(a[0] + b[0]), sigmoid(a[1] + b[1])
         fresh = torch.tanh(a[2] + reset * b[2])
         return (1 - update) * fresh + update * hidden, cell
@@ -85,10 +85,13 @@ def plain_nll(
     assert isinstance(decoder.attention.score, Dot)
     for last, word in itertools.pairwise(words):
         embedded = decoder.embedding.weight[last]
+        if decoder.first is not None:
+            hidden, cell = next_state(decoder.first, embedded, hidden, cell)
         query = decoder.attention.score.query(hidden)
         weights = torch.softmax(torch.stack([query @ annotation for annotation in annotations]), dim=0)
         context = torch.stack([w * annotation for w, annotation in zip(weights, annotations, strict=True)]).sum(dim=0)
-        hidden, cell = next_state(decoder, torch.cat([embedded, context]), hidden, cell)
+        inward = torch.cat([embedded, context]) if decoder.first is None else context
+        hidden, cell = next_state(decoder.cell, inward, hidden, cell)
         deep = torch.tanh(decoder.readout.weight @ torch.cat([hidden, context, embedded]) + decoder.readout.bias)
         logits = decoder.output.weight @ deep + decoder.output.bias
         nll = nll - (logits[word] - logits.exp().sum().log())

@@ -51,6 +51,7 @@ RECURRENT = {"embedding_dim": 6, "hidden_dim": HIDDEN, "dropout": 0.0, "limit": 
 DEEP = {"layers": 2, "hidden_dim": HIDDEN, "heads": 2, "dropout": 0.0, "limit": LIMIT}
 MODELS: dict[str, Any] = {
     "rnnsearch": partial(RNNsearch, start="backward", readout="maxout", annotation_dim=2 * HIDDEN, **RECURRENT),
+    "rnnsearch_conditional": partial(RNNsearch, conditional=True, **RECURRENT),
     "luong": partial(Luong, layers=2, **RECURRENT),
     "luong_both_ways": partial(Luong, layers=1, bidirectional=True, input_feeding=False, **RECURRENT),
     "gnmt": partial(Gnmt, layers=3, **RECURRENT),
@@ -321,6 +322,17 @@ def test_tied_words_are_one_in_a_recurrent_decoder_and_learn_going_in_and_coming
     assert decoder.embedding.weight is decoder.output.weight
     expected = apart.embedding.weight.grad + apart.output.weight.grad
     torch.testing.assert_close(decoder.embedding.weight.grad, expected)
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+def test_only_a_conditional_decoder_looks_with_the_last_word_known(conditional: bool) -> None:
+    made, batch = built("rnnsearch", conditional=conditional)
+    other = batch.target.clone()
+    other[:, 0] = other[:, 1]  # another last word when the first look is taken
+    first, second = (
+        made.decoder(words, *made.encode(batch.source)).alignments[0].weights[:, 0] for words in (batch.target, other)
+    )
+    assert bool((first != second).any(dim=-1).all()) is conditional
 
 
 @pytest.mark.parametrize("norm", ["pre", "post"])
