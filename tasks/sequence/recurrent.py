@@ -37,7 +37,8 @@ class RecurrentDecoder(Decoder[Memory, State]):
     max(t̃_{2j-1}, t̃_{2j}) over t̃ = W [s_t; c_t; E y_{t-1}], which is twice as wide (Bahdanau has s_{t-1} there). `gate` gives
     the scalar β_t = σ(w · s_{t-1} + b), by which the decoder may set aside what it sees (Xu et al. 2015, §4.2.1); without it
     β_t = 1. `tied` words have the same vectors going in and coming out (Press & Wolf 2017), which takes embeddings as large
-    as the state.
+    as the state; going in they are √embedding_dim times as long, for what suits an output layer is too short to be heard beside
+    the context (Vaswani et al. 2017, §3.4).
 
     A `conditional` decoder takes the last word in before it looks, and what it sees after: s'_t = RNN_1(E y_{t-1}, s_{t-1});
     c_t = β_t attend(s'_t); s_t = RNN_2(c_t, s'_t), with s'_t for s_{t-1} in β_t too (the conditional GRU of Sennrich et al.
@@ -80,6 +81,7 @@ class RecurrentDecoder(Decoder[Memory, State]):
         self.output = nn.Linear(hidden_dim, words)
         if tied:
             self.embedding.weight = self.output.weight
+        self.stretch = embedding_dim**0.5 if tied else 1.0
         self.dropout = nn.Dropout(dropout)
 
     def prepare(
@@ -96,6 +98,10 @@ class RecurrentDecoder(Decoder[Memory, State]):
         """The state before the first word, from a summary of what is read."""
         hidden = torch.tanh(self.start_hidden(summary))
         return State(hidden, torch.tanh(self.start_cell(summary)) if self.start_cell else torch.zeros_like(hidden))
+
+    def embedded(self, words: Int[Tensor, "*batch"]) -> Float[Tensor, "*batch embedding"]:
+        """Words' vectors as they go in."""
+        return self.stretch * self.embedding(words)
 
     def look(
         self, hidden: Float[Tensor, "rows hidden"], memory: Memory, past: Past | None
@@ -120,7 +126,7 @@ class RecurrentDecoder(Decoder[Memory, State]):
 
     def advance(self, words: Int[Tensor, " rows"], state: State, memory: Memory) -> Advanced:
         """One step from the last words' numbers."""
-        embedded = self.embedding(words)
+        embedded = self.embedded(words)
         hidden, cell = state.hidden, state.cell
         if self.first is not None:
             hidden, cell = stepped(self.first, embedded, hidden, cell)
@@ -137,7 +143,7 @@ class RecurrentDecoder(Decoder[Memory, State]):
         gold: Bool[Tensor, "batch query memory"] | None = None,
     ) -> Output:
         """Teacher-forced over `target`, which runs from the start to the end symbol; queries are its words but the first."""
-        embedded = self.dropout(self.embedding(target[:, :-1]))
+        embedded = self.dropout(self.embedded(target[:, :-1]))
         hidden, cell, past = self.start(summary)
         first = None if self.first is None else Unrolled(self.first, embedded.shape[2])
         second = Unrolled(self.cell, 0 if first else embedded.shape[2])

@@ -316,11 +316,12 @@ def test_tied_words_are_one_in_a_recurrent_decoder_and_learn_going_in_and_coming
         built("rnnsearch", tied=tied, embedding_dim=HIDDEN, readout="tanh") for tied in (True, False)
     )
     separate.load_state_dict(tied.state_dict())
+    decoder, apart = cast(Any, tied).decoder, cast(Any, separate).decoder
+    apart.embedding.weight.data *= HIDDEN**0.5  # as long as they are going in
     for model in (tied, separate):
         model(batch).nll.sum().backward()
-    decoder, apart = cast(Any, tied).decoder, cast(Any, separate).decoder
     assert decoder.embedding.weight is decoder.output.weight
-    expected = apart.embedding.weight.grad + apart.output.weight.grad
+    expected = HIDDEN**0.5 * apart.embedding.weight.grad + apart.output.weight.grad
     torch.testing.assert_close(decoder.embedding.weight.grad, expected)
 
 
