@@ -1,12 +1,13 @@
-"""A run's own diary: curves, training time and step times, kept through interruptions, and its progress told."""
+"""A run's own diary: curves, training time, step times and energy, kept through interruptions, and its progress told."""
 
 import time
 from collections import defaultdict
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 import pytorch_lightning as pl
 
+from attnbench.benchmarks.energy import Energy
 from attnbench.benchmarks.progress import Progressing
 from attnbench.tasks.lit import LitTask, clock
 
@@ -16,7 +17,8 @@ TRAINING_SHARE = 0.95  # of a cell's time; the rest is building and testing
 class History(pl.Callback):
     """One value an epoch of everything that is logged; seconds of training; seconds of every optimizer step.
 
-    Words a second count what training asked for, over steps and the loading between them, without validation.
+    Words a second count what training asked for, over steps and the loading between them, without validation. Energy is that of
+    training with validation, as its seconds are.
     """
 
     def __init__(self, progress: Progressing, epochs: int) -> None:
@@ -29,11 +31,13 @@ class History(pl.Callback):
         self.step_started = 0.0
         self.symbols = 0
         self.working = 0.0  # seconds of steps and of loading
+        self.energy = Energy()
         self.stepped = 0.0  # when the last step ended, or the epoch began
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """The clock runs from here; what an interrupted run has done took no time in this one."""
         self.progress.skip(TRAINING_SHARE * trainer.current_epoch / self.epochs)
+        self.energy.start(pl_module.device)
         self.resumed = time.perf_counter()
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -54,6 +58,7 @@ class History(pl.Callback):
         self.steps.append(ended - self.step_started)
         self.working += ended - self.stepped
         self.stepped = ended
+        self.energy.take()
         self.symbols += pl_module.symbols if isinstance(pl_module, LitTask) else 0
         batches = float(trainer.num_training_batches)
         epochs = trainer.current_epoch + (batch_idx + 1) / batches
@@ -64,6 +69,7 @@ class History(pl.Callback):
         """Keeps the epoch's values; validation is behind us."""
         for name, value in trainer.callback_metrics.items():
             self.curves[name].append(float(value))
+        self.energy.take()
         self.seconds += time.perf_counter() - self.resumed
         self.resumed = time.perf_counter()
 
@@ -78,6 +84,14 @@ class History(pl.Callback):
         return median(self.steps) if self.steps else None
 
     @property
+    def step_seconds_spread(self) -> float | None:
+        """Seconds from the lower to the upper quartile of steps, None where there are less than two."""
+        if len(self.steps) < 2:
+            return None
+        low, _, high = quantiles(self.steps, n=4, method="inclusive")
+        return high - low
+
+    @property
     def symbols_per_second(self) -> float | None:
         """Symbols (words and sentence ends) that this device's training went through a second."""
         return self.symbols / self.working if self.working else None
@@ -85,7 +99,7 @@ class History(pl.Callback):
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
         kept = {"curves": dict(self.curves), "steps": self.steps, "seconds": self.seconds}
-        return {**kept, "symbols": self.symbols, "working": self.working}
+        return {**kept, "symbols": self.symbols, "working": self.working, "joules": self.energy.joules}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on from a checkpoint."""
@@ -94,3 +108,4 @@ class History(pl.Callback):
         self.seconds = state_dict["seconds"]
         self.symbols = state_dict["symbols"]
         self.working = state_dict["working"]
+        self.energy.joules = state_dict["joules"]

@@ -111,10 +111,12 @@ def train_and_test(cell: Cell, progress: Progressing) -> Record:
             "attention_parameters": cost.attention_parameters(built.lit.model),
             "flops_per_example": flops,
             "step_seconds": history.step_seconds,
+            "step_seconds_spread": history.step_seconds_spread,
             "symbols_per_second": history.symbols_per_second,
             "predictions_per_second": built.lit.judged.predictions_per_second,
             "seconds": history.seconds + time.perf_counter() - testing,
             "peak_memory_bytes": memory.read(),
+            "energy_joules": history.energy.joules,
         }
         shown = write_files(cell, built)
         record = finished(cell, built, history, {**spent, "total_seconds": time.perf_counter() - started})

@@ -32,6 +32,7 @@ LABELS = {
     "flops_per_example": "FLOPs/example",
     "seconds": "Time (s)",
     "step_seconds": "Step (ms)",
+    "step_seconds_spread": "Steps' quartiles apart (ms)",
     "symbols_per_second": "Words/s",
     "predictions_per_second": "Predictions/s",
     "peak_memory_bytes": "Peak memory (MiB)",
@@ -45,6 +46,7 @@ COSTS = (
     "flops_per_example",
     "seconds",
     "step_seconds",
+    "step_seconds_spread",
     "symbols_per_second",
     "predictions_per_second",
     "peak_memory_bytes",
@@ -114,7 +116,7 @@ def duration(seconds: float) -> str:
 
 def scaled(name: str, value: float) -> float:
     """A cost in the unit that its label names."""
-    return value * {"step_seconds": 1000.0, "peak_memory_bytes": 1 / MIB}.get(name, 1.0)
+    return value * {"step_seconds": 1000.0, "step_seconds_spread": 1000.0, "peak_memory_bytes": 1 / MIB}.get(name, 1.0)
 
 
 def cost(name: str, found: Summary | None) -> str:
