@@ -31,6 +31,8 @@ USAGE = """attnbench: attention mechanisms compared fairly
   attnbench translate RUN < TEXT     a run's model translates standard input, line by line; --help tells more
   attnbench answer RUN --document FILE --question TEXT
                                      a run's model answers from a text, and says where it looked; --help tells more
+  attnbench test RUN KEY=VALUE ... [--out FOLDER]
+                                     a run's model is tested again: other test split, other search; --help tells more
   attnbench list [GROUP]             what there is to choose from
   attnbench doctor [--data-dir DIR]  what this machine has
 
@@ -170,6 +172,13 @@ def answer(arguments: list[str]) -> None:
     answered(arguments)
 
 
+def test(arguments: list[str]) -> None:
+    """Tests a run's model again."""
+    from attnbench.benchmarks.retest import test as tested
+
+    tested(arguments)
+
+
 def list_choices(arguments: list[str]) -> None:
     """Prints what there is to choose from."""
     from attnbench.benchmarks.errors import InputError, did_you_mean
@@ -205,6 +214,7 @@ COMMANDS = {
     "show": show,
     "translate": translate,
     "answer": answer,
+    "test": test,
     "list": list_choices,
     "doctor": doctor,
 }

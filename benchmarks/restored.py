@@ -45,7 +45,7 @@ def restored(folder: Path, places: Mapping[str, str | None], changes: Mapping[st
     refuse_foreign(config)
     for key, value in changes.items():
         if OmegaConf.select(config, key, default=key) == key:
-            raise InputError(f"{key.rpartition('.')[2]}={value}: the model of {folder} has no such option")
+            raise InputError(f"{key.rpartition('.')[2]}={value}: the run of {folder} has no such option")
         OmegaConf.update(config, key, value)
     settle(config.task, places)
     attention = OmegaConf.to_container(config.attention)

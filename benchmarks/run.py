@@ -9,21 +9,18 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from attnbench.benchmarks import cost
-from attnbench.benchmarks.alarms import alarms
 from attnbench.benchmarks.allocator import keep_freed_memory
 from attnbench.benchmarks.cell import Cell, cell_of
 from attnbench.benchmarks.claim import HEARTBEAT, Heartbeat, claim, forget
-from attnbench.benchmarks.comparison import CONTROL
 from attnbench.benchmarks.errors import explain
-from attnbench.benchmarks.exhibit import Exhibit, exhibits
+from attnbench.benchmarks.exhibit import Exhibit
 from attnbench.benchmarks.history import History
+from attnbench.benchmarks.outcome import outcome, write_outcome
 from attnbench.benchmarks.progress import Progressing, Silent
 from attnbench.benchmarks.provenance import provenance
 from attnbench.benchmarks.record import Record, write_json, write_record
 from attnbench.benchmarks.training import Built, build, fit, quiet, trainer
 from attnbench.tasks.source import finding_line
-
-EXHIBITS = 8
 
 
 class CellFailed(RuntimeError):
@@ -135,37 +132,22 @@ def finished(cell: Cell, built: Built, history: History, spent: Mapping[str, int
     curve = history.curves[f"val/{task.primary}"]
     chosen = curve.index(max(curve) if task.better == "higher" else min(curve))
     validation = {n.removeprefix("val/"): v[chosen] for n, v in history.curves.items() if n.startswith("val/")}
-    quality = lit.judged.quality.overall()
     return blank(
         cell,
         status="finished",
         primary=task.primary,
         better=task.better,
-        measures=dict(lit.measures),
+        **outcome(task, lit.judged, lit.measures, cell.selection),
         validation={**validation, "epoch": chosen + 1},
-        attention_quality=quality,
-        alarms=alarms(quality, control=cell.selection == CONTROL),
-        signatures=dict(task.signatures()),
         curves=dict(history.curves),
         cost=spent,
-        findings=task.findings(),
         matching=None if built.matching is None else asdict(built.matching),
     )
 
 
 def write_files(cell: Cell, built: Built) -> list[Exhibit]:
-    """Writes what stands beside the record: config, predictions with per-example measures, examples with attention."""
-    predictions = built.lit.judged.predictions
-    shown = exhibits(predictions, EXHIBITS)
-    write_json(cell.folder / "exhibits.json", [asdict(exhibit) for exhibit in shown])
-    each = {**built.task.measure_each(predictions), "nll": built.lit.judged.nll_each}
-    said = {
-        "said": [text for prediction in predictions for text in prediction.said],
-        "truth": [list(texts) for prediction in predictions for texts in prediction.truth],
-        "each": {name: list(values) for name, values in each.items()},
-        "attention_each": built.lit.judged.quality.each(),
-    }
-    write_json(cell.folder / "examples.json", said)
+    """Writes what stands beside the record: config, what was said, examples with attention."""
+    shown = write_outcome(cell.folder, built.task, built.lit.judged)
     (cell.folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(cell.resolved)), "utf-8")
     (cell.folder / "last.ckpt").unlink(missing_ok=True)
     return shown

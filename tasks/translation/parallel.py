@@ -92,6 +92,11 @@ class Multi30k(ParallelFiles):
         self.files = {s: [f"{folder}/{stem}.{language}.gz" for language in languages] for s, stem in stems.items()}
         super().__post_init__()
 
+    @property
+    def part(self) -> str:
+        """Other test splits than the first are compared by themselves."""
+        return "" if self.test == TESTS[0] else self.test.removeprefix("test")
+
 
 @dataclass(kw_only=True, eq=False)
 class HubPairs(PairSource):
