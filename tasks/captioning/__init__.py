@@ -85,8 +85,8 @@ class Captioning(Task):
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
-        """The words of the training split."""
-        train = self.data.splits["train"].with_format(None)
+        """The words of the training split, each caption counted once, however its image is varied."""
+        train = self.data.whole["train"].select_columns("captions").with_format(None)
         words = (caption.split() for captions in train["captions"] for caption in captions)
         return Vocabulary(words, least_count=self.least_count)
 

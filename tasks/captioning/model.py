@@ -84,7 +84,8 @@ class Captioner(Model):
 
     def forward(self, batch: Captioned) -> Output:
         """Teacher-forced on each image's first caption."""
-        output: Output = self.decoder(batch.target, *self.encode(batch), batch.gold)
+        gold = None if self.annotations.thins else batch.gold
+        output: Output = self.decoder(batch.target, *self.encode(batch), gold)
         return output._replace(penalty=self.penalty(output)) if self.penalty.weight else output
 
     @torch.no_grad()
@@ -110,8 +111,9 @@ class ShowAttendTell(Captioner):
     """An LSTM decoder over an encoder's annotations, which starts from their mean. Xu et al. 2015, §3.1.
 
     Annotations are of size `annotation_dim` (null: the encoder's own), with `global_image` each mapped together with their mean
-    (see `Annotations`). Plain dot needs their size to be hidden_dim, that of the decoder's state. `gate` is the scalar β of
-    §4.2.1; see `DoublyStochastic` for the penalty of eq. 14.
+    (see `Annotations`, also for `cell_dropout`). Plain dot needs their size to be hidden_dim, that of the decoder's state. `gate`
+    is the scalar β of §4.2.1; see `DoublyStochastic` for the penalty of eq. 14. The paper's decoder looks before it knows the last
+    word; a `conditional` one takes it in first (see `RecurrentDecoder`).
     """
 
     def __init__(
@@ -127,7 +129,9 @@ class ShowAttendTell(Captioner):
         annotation_dim: int | None = None,
         standardize: bool = False,
         global_image: bool = False,
+        cell_dropout: float = 0.0,
         gate: bool = False,
+        conditional: bool = False,
         doubly_stochastic: float = 0.0,
         doubly_stochastic_total: Total = "one",
         beam: int = 1,
@@ -144,7 +148,12 @@ class ShowAttendTell(Captioner):
             early_stopping=early_stopping,
         )
         annotations = Annotations(
-            encoder, dim=annotation_dim, standardize=standardize, dropout=dropout, global_image=global_image
+            encoder,
+            dim=annotation_dim,
+            standardize=standardize,
+            dropout=dropout,
+            global_image=global_image,
+            cell_dropout=cell_dropout,
         )
         decoder = RecurrentDecoder(
             len(vocabulary),
@@ -156,6 +165,7 @@ class ShowAttendTell(Captioner):
             cell="lstm",
             dropout=dropout,
             gate=gate,
+            conditional=conditional,
         )
         super().__init__(vocabulary, annotations, decoder, search, penalty)
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-SCORES = 2**20  # that stand at a time: 4 MiB of float32, which stay in a cache
+SCORES = 2**22  # that stand at a time: 16 MiB of float32; of fewer, adding up the weights' slopes takes too long
 
 
 class Losses(NamedTuple):
@@ -111,10 +111,18 @@ def no_slopes(features: Tensor, weight: Tensor, exact: torch.dtype) -> Slopes:
 
 
 def add_slopes(
-    slopes: Slopes, piece: slice, shares: Tensor, own: Tensor, features: Tensor, weight: Tensor, weighing: Any = 1.0
+    slopes: Slopes,
+    piece: slice,
+    shares: Tensor,
+    own: Tensor,
+    features: Tensor,
+    weight: Tensor,
+    weighing: Tensor | None = None,
 ) -> None:
     """Takes in a piece, whose likelihoods `shares` of all words it overwrites."""
-    shares.scatter_add_(1, own, shares.new_full((), -1.0).expand(own.shape)).mul_(weighing)
+    shares.scatter_add_(1, own, shares.new_full((), -1.0).expand(own.shape))
+    if weighing is not None:
+        shares.mul_(weighing)
     slopes.bias.add_(shares.sum(dim=0))
     shares = shares.to(features.dtype)
     slopes.features[piece] = shares @ weight

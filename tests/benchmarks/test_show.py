@@ -166,7 +166,7 @@ def test_what_is_wrong_is_said_in_one_line(
         "text.txt: no image": [run, "--image", text],
         "absent.png: no such file": [run, "--image", tmp_path / "absent.png"],
         "the run's task is translation": [runs["translation"], "--image", image],
-        "beam=2: the model of": [runs["reading"], "--example", 1, "--beam", 2],
+        "beam=2: the run of": [runs["reading"], "--example", 1, "--beam", 2],
         "beam=0: must be": [run, "--example", 1, "--beam", 0],
         "must end in .png": [run, "--example", 1, "--out", tmp_path / "a.jpg"],
         "there is no folder": [run, "--example", 1, "--out", tmp_path / "no" / "a.png"],

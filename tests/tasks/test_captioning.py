@@ -241,6 +241,7 @@ def test_data_of_another_task_is_refused(unchecked_types: None) -> None:
         ({"limit": 0}, "limit=0: must be at least 1"),
         ({"annotation_dim": 0}, "annotation_dim=0: must be at least 1, or null"),
         ({"global_image": True}, "global_image=true: .* give annotation_dim"),
+        ({"cell_dropout": 1.0}, "cell_dropout=1.0: must be a share from 0 to below 1"),
         ({"doubly_stochastic": -1.0}, "doubly_stochastic=-1.0: must be a weight of at least 0"),
         ({"doubly_stochastic_total": "two"}, "doubly_stochastic_total=two: must be one of one, steps_over_places"),
     ],
@@ -322,6 +323,56 @@ def test_an_annotation_that_knows_the_whole_image_is_mapped_together_with_the_me
         annotations.whole.weight.copy_(torch.tensor([[0.0, 0.0, 10.0, 0.0], [0.0, 0.0, -10.0, 0.0]]))
     grid = torch.tensor([[[1.0, 2.0, 3.0, 0.0], [5.0, 90.0, 5.0, 0.0]]])  # the third number's mean is 4
     torch.testing.assert_close(annotations(None, grid), torch.tensor([[[41.0, 0.0], [45.0, 50.0]]]))
+
+
+def test_training_leaves_out_a_share_of_each_image_s_cells_drawn_anew_and_evaluation_none() -> None:
+    torch.manual_seed(0)
+    annotations = Annotations(GridEncoder(4), dim=None, standardize=False, dropout=0.0, cell_dropout=0.25)
+    grids = torch.arange(2 * 8 * 4.0).view(2, 8, 4)  # every number stands once
+    passes = [annotations(None, grids) for _ in range(60)]
+    for seen in passes:
+        assert seen.shape == (2, 6, 4)
+        for image, of in zip(seen, grids, strict=True):
+            kept = [int((of == cell).all(dim=1).nonzero().item()) for cell in image]  # whole cells, of the image itself
+            assert kept == sorted(set(kept))
+    assert {float(number) for seen in passes for number in seen.flatten()} == set(range(64))
+    assert torch.equal(annotations.eval()(None, grids), grids)
+
+
+def test_cells_that_are_left_out_take_their_gold_with_them() -> None:
+    some = task()
+    (batch,) = [batch for batch in some.data.test_dataloader()][:1]
+    model = ShowAttendTell(
+        some.vocabulary, GridEncoder(8), SOFT, embedding_dim=4, hidden_dim=8, limit=5, dropout=0.0, cell_dropout=0.5
+    )
+    thinned = model(batch)
+    assert thinned.gold is None
+    assert thinned.alignments[0].weights.shape[2] == GRID * GRID / 2
+    assert model.eval()(batch).gold is batch.gold
+
+
+def test_a_conditional_decoder_looks_with_the_last_word_known() -> None:
+    """The first word decides where it looks for the next one; in the paper's decoder it does not."""
+    torch.manual_seed(0)
+    some, found = task(), {}
+    (batch,) = [batch for batch in some.data.test_dataloader()][:1]
+    for conditional in (False, True):
+        model = ShowAttendTell(
+            some.vocabulary,
+            GridEncoder(8),
+            SOFT,
+            embedding_dim=4,
+            hidden_dim=8,
+            limit=5,
+            dropout=0.0,
+            conditional=conditional,
+        ).eval()
+        other = batch.target.clone()
+        other[:, 1] = other[:, 2]
+        one, two = (model(batch._replace(target=words)).alignments[0].weights for words in (batch.target, other))
+        found[conditional] = (one - two).abs().amax(dim=(0, 2))[:3] > 0
+    assert found[False].tolist() == [False, False, True]
+    assert found[True].tolist() == [False, True, True]
 
 
 def test_kept_grids_train_the_same_model_as_grids_computed_for_every_batch(tmp_path: Path) -> None:

@@ -131,6 +131,13 @@ def test_grids_are_kept_of_every_image_that_training_may_show(tmp_path: Path) ->
         torch.testing.assert_close(kept([picture], [row["checksum"]]).float(), expected, atol=1e-2, rtol=1e-2)
 
 
+def test_a_caption_s_words_are_counted_once_however_its_image_is_varied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("attnbench.tasks.captioning.READS", (Album,))
+    model: Any = partial(ShowAttendTell, embedding_dim=6, hidden_dim=8, dropout=0.0, limit=9)
+    some = Captioning(Album(), model, partial(GridEncoder, 8), batch_size=2, seed=0, mirror=True, least_count=2)
+    assert "a" not in some.vocabulary.words  # it stands in one caption
+
+
 def test_captions_that_tell_left_from_right_are_not_mirrored() -> None:
     model: Any = partial(ShowAttendTell, embedding_dim=6, hidden_dim=8, dropout=0.0, limit=9)
     scenes = Scenes(seed=0, sizes={"train": 2, "validation": 1, "test": 1})
