@@ -112,8 +112,8 @@ class ShowAttendTell(Captioner):
 
     Annotations are of size `annotation_dim` (null: the encoder's own), with `global_image` each mapped together with their mean
     (see `Annotations`, also for `cell_dropout`). Plain dot needs their size to be hidden_dim, that of the decoder's state. `gate`
-    is the scalar β of §4.2.1; see `DoublyStochastic` for the penalty of eq. 14. The paper's decoder looks before it knows the last
-    word; a `conditional` one takes it in first (see `RecurrentDecoder`).
+    is the scalar β of §4.2.1; see `DoublyStochastic` for the penalty of eq. 14. The paper's decoder looks before it knows the
+    last word; a `conditional` one takes it in first (see `RecurrentDecoder`).
     """
 
     def __init__(

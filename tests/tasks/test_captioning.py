@@ -341,7 +341,7 @@ def test_training_leaves_out_a_share_of_each_image_s_cells_drawn_anew_and_evalua
 
 def test_cells_that_are_left_out_take_their_gold_with_them() -> None:
     some = task()
-    (batch,) = [batch for batch in some.data.test_dataloader()][:1]
+    batch = next(iter(some.data.test_dataloader()))
     model = ShowAttendTell(
         some.vocabulary, GridEncoder(8), SOFT, embedding_dim=4, hidden_dim=8, limit=5, dropout=0.0, cell_dropout=0.5
     )
@@ -355,7 +355,7 @@ def test_a_conditional_decoder_looks_with_the_last_word_known() -> None:
     """The first word decides where it looks for the next one; in the paper's decoder it does not."""
     torch.manual_seed(0)
     some, found = task(), {}
-    (batch,) = [batch for batch in some.data.test_dataloader()][:1]
+    batch = next(iter(some.data.test_dataloader()))
     for conditional in (False, True):
         model = ShowAttendTell(
             some.vocabulary,
