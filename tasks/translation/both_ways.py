@@ -1,0 +1,41 @@
+"""A bidirectional GRU on a CPU: both directions in one product a step."""
+
+from typing import cast
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from attnbench.tasks.sequence.unrolled import updated
+
+
+def both_ways(
+    rnn: nn.GRU, words: Float[Tensor, "batch memory size"], mask: Bool[Tensor, "batch memory"]
+) -> Float[Tensor, "batch memory hidden"]:
+    """What `rnn`, of one layer in both directions, says of sentences padded at their ends; 0 for padding.
+
+    torch's own takes the directions one after the other over packed words, and in its backward pass fills the gradient of all
+    words anew at every step.
+    """
+    inward, back, bias_in, bias_back = (
+        directions(rnn, name) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    )
+    batch, length = mask.shape
+    known = torch.nn.functional.linear(words, inward.flatten(0, 1), bias_in.flatten()).unflatten(2, (2, -1))
+    ahead, behind = known.transpose(0, 1).unbind(dim=2)  # each [memory batch gates]
+    steps = torch.stack([ahead, behind.flip(0)], dim=1).flatten(1, 2)
+    seen = torch.stack([mask.T, mask.T.flip(0)], dim=1).reshape(length, -1, 1)
+    hidden = steps.new_zeros(2 * batch, rnn.hidden_size)
+    back, bias_back = back.transpose(1, 2).to(steps.dtype), bias_back.unsqueeze(1).to(steps.dtype)
+    said = []
+    for step, there in zip(steps.unbind(0), seen.unbind(0), strict=True):
+        asked = torch.baddbmm(bias_back, hidden.unflatten(0, (2, batch)), back).flatten(0, 1)
+        hidden = torch.where(there, updated(step, asked, hidden), hidden)
+        said.append(hidden)
+    forth, reverse = torch.stack(said).unflatten(1, (2, batch)).unbind(dim=1)
+    return torch.cat([forth, reverse.flip(0)], dim=2).transpose(0, 1) * mask.unsqueeze(2)
+
+
+def directions(rnn: nn.GRU, name: str) -> Tensor:
+    """A parameter of both directions."""
+    return torch.stack([cast(Tensor, getattr(rnn, f"{name}_l0{end}")) for end in ("", "_reverse")])
