@@ -8,6 +8,7 @@ import os
 import pickle
 import shutil
 import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Thread
@@ -20,6 +21,7 @@ import torch
 from torch import Tensor
 
 from attnbench.tasks.captioning.encoder import GridEncoder, Grids, TorchvisionGrid, row_file
+from attnbench.tasks.captioning.encoder.mapped import Mapped
 from attnbench.tasks.captioning.encoder.row_file import LINE, RowFile
 from attnbench.tasks.captioning.picture import Picture
 from attnbench.tasks.source import DataError
@@ -317,3 +319,22 @@ def test_a_gpu_gives_the_same_grids(expected: Tensor, tmp_path: Path) -> None:
     grids.compute(PICTURES, SUMS, device="cuda")
     assert all_right(grids, expected)
     assert next(grids.encoder.parameters()).device.type == "cpu"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads Linux' own count of resident pages")
+def test_rows_that_were_read_are_not_held(tmp_path: Path) -> None:
+    """The file's pages in this process, before and after every row was read."""
+    count, shape = 64, (64, 1024)
+    expected = torch.arange(count * 64 * 1024).remainder(251).bfloat16().view(count, *shape)
+    (tmp_path / "rows").write_bytes(expected.view(torch.uint8).numpy().tobytes())
+    mapped = Mapped(tmp_path / "rows", count, shape, torch.bfloat16)
+
+    def resident() -> int:
+        status = Path("/proc/self/status").read_text()
+        return int(next(line for line in status.splitlines() if line.startswith("RssFile:")).split()[1])
+
+    before = resident()
+    for number in range(count):
+        row = torch.tensor([number])
+        assert torch.equal(mapped.read(row), expected[row])
+    assert resident() - before < 1024  # KiB, of 8192

@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from tqdm import tqdm  # type: ignore[import-untyped]
 
+from attnbench.tasks.captioning.encoder.mapped import Mapped
 from attnbench.tasks.source import DataError
 
 Precision = Literal["float16", "bfloat16"]
@@ -73,7 +74,7 @@ class RowFile:
         self.place: dict[str, int] = {}
         self.sums: list[int] = []
         self.checked = torch.zeros(0, dtype=torch.bool)
-        self.rows: Tensor | None = None
+        self.rows: Mapped | None = None
         if not self.headed():
             return
         lines = self.index.read_bytes() if self.index.exists() else b""
@@ -85,9 +86,7 @@ class RowFile:
             self.sums.append(crc)
         self.checked = torch.zeros(whole, dtype=torch.bool)
         if whole:
-            count = whole * self.shape[0] * self.shape[1]
-            flat = torch.from_file(str(self.data), shared=False, size=count, dtype=DTYPES[self.dtype])
-            self.rows = flat.reshape(whole, *self.shape)
+            self.rows = Mapped(self.data, whole, self.shape, DTYPES[self.dtype])
 
     def headed(self) -> bool:
         """Whether there is a header, and it is ours."""
@@ -182,7 +181,7 @@ class RowFile:
             return torch.empty(0, *self.shape, dtype=DTYPES[self.dtype])
         if self.rows is None or int(numbers.min()) < 0 or int(numbers.max()) >= len(self.rows):
             raise IndexError(f"rows {numbers.tolist()}: {self.folder} has {len(self.checked)}, from 0 on")
-        found = self.rows[numbers]
+        found = self.rows.read(numbers)
         for position in torch.nonzero(~self.checked[numbers]).flatten().tolist():
             number = int(numbers[position])
             if zlib.crc32(bytes_of(found[position])) != self.sums[number]:
