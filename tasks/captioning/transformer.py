@@ -13,7 +13,7 @@ from attnbench.tasks.sequence.transformer_layer import Norm
 class TransformerCaptioner(Captioner):
     """A Transformer decoder over an encoder's annotations, which attends in every layer. Vaswani et al. 2017, §3.1.
 
-    Options are `TransformerDecoder`'s, and `ShowAttendTell`'s but for the gate. Without `feed_forward_dim` it is
+    Options are `TransformerDecoder`'s, and `ShowAttendTell`'s but for `gate` and `conditional`. Without `feed_forward_dim` it is
     4·hidden_dim (§3.3). Plain dot needs annotations of size hidden_dim, and so does it to do without a map of the context.
     """
 
@@ -34,6 +34,7 @@ class TransformerCaptioner(Captioner):
         annotation_dim: int | None = None,
         standardize: bool = False,
         global_image: bool = False,
+        cell_dropout: float = 0.0,
         doubly_stochastic: float = 0.0,
         doubly_stochastic_total: Total = "one",
         beam: int = 1,
@@ -50,7 +51,12 @@ class TransformerCaptioner(Captioner):
             early_stopping=early_stopping,
         )
         annotations = Annotations(
-            encoder, dim=annotation_dim, standardize=standardize, dropout=dropout, global_image=global_image
+            encoder,
+            dim=annotation_dim,
+            standardize=standardize,
+            dropout=dropout,
+            global_image=global_image,
+            cell_dropout=cell_dropout,
         )
         decoder = TransformerDecoder(
             len(vocabulary),
