@@ -7,6 +7,8 @@ from hydra.errors import ConfigCompositionException, HydraException, Instantiati
 from omegaconf import DictConfig
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
+STEERING = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # controls, directions of writing
+
 
 class InputError(ValueError):
     """Something the user gave is wrong; the message is one line."""
@@ -20,8 +22,13 @@ def did_you_mean(wrong: str, choices: list[str]) -> str:
 
 
 def one_line(text: str) -> str:
-    """The text with every run of white space, line ends included, as one blank."""
-    return " ".join(text.split())
+    """The text with every run of white space, line ends included, as one blank, and nothing that would steer a terminal."""
+    return printable(" ".join(text.split()))
+
+
+def printable(text: str) -> str:
+    """The text with a mark for each control character: no colours, no moved cursor, no letters that run backwards."""
+    return STEERING.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def explain(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -178,6 +179,27 @@ def test_three_tasks_and_five_mechanisms_fit_a_terminal_of_80(made, tmp_path):
     made.sweep(tmp_path)
     lines = drawn(compare(find_records([tmp_path]))).splitlines()
     assert any("additive_soft" in line and line.count("±") == 3 for line in lines)
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_tables_wider_than_a_terminal_go_on_below_with_their_mechanisms(made, width):
+    tasks = [f"task{number}" for number in range(6)]
+    runs = [made.record(task, name, value=30.0) for task in tasks for name in ("additive_soft", "uniform")]
+    text = drawn(compare(made.places(*runs)), width)
+    tables = text.partition(f"{tasks[0]} (some): ")[0].split("mechanism")[1:]
+    assert len(tables) == {40: 6, 80: 2, 120: 2}[width]
+    assert all(table.count("additive_soft") == table.count("uniform") == 1 for table in tables)
+    assert "".join(tables).count("n=1 · 1.2 M · 35 s") == 12
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
+
+
+def test_what_would_steer_a_terminal_is_only_a_mark(made):
+    odd = made.record(attention="a\x1b[31m\nb\u202ec", alarms=["x\x07\r\x9b1A"])
+    failed = made.record(attention="dot_hard", status="failed", measures={}, error="no\x1b]0;title\x07")
+    text = drawn(compare(made.places(odd, failed)))
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text)
+    assert "a\ufffd[31m\ufffdb\ufffdc" in text
 
 
 def test_cells_that_all_failed_make_a_report(made, tmp_path):
