@@ -28,7 +28,7 @@ class Exhibit:
     truth: list[str]
     queries: list[str]
     memory: list[str]
-    weights: list[list[float]]
+    weights: list[list[float | None]]  # None: not a number
     gold: list[list[bool]] | None = None
     image: str | None = None  # a data URL
     grid: tuple[int, int] | None = None

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from attnbench.benchmarks.form import misfit
+
 FORMAT = 1
 FILE = "record.json"
 
@@ -86,14 +88,22 @@ def record_text(record: Record) -> str:
     return json_text(asdict(record), indent=1)
 
 
-def read_json(path: Path) -> Any:
-    """What a JSON file beside a record holds, None where there is no file. Raises RecordError where it is damaged."""
+def read_json(path: Path, kind: Any = Any) -> Any:
+    """What a JSON file beside a record holds, None where there is no file.
+
+    Raises RecordError where it is damaged, or has not the form of `kind`.
+    """
     try:
-        return json.loads(path.read_text("utf-8"))
+        text = path.read_bytes()
+        value = json.loads(text.decode("utf-8"))
     except FileNotFoundError:
         return None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise RecordError(f"{path}: damaged ({error}); run its cell again") from None
+    wrong = misfit(kind, text)
+    if wrong is not None:
+        raise RecordError(f"{path}: damaged ({wrong}); run its cell again")
+    return value
 
 
 def write_record(folder: Path, record: Record) -> None:
@@ -105,7 +115,8 @@ def read_record(path: Path) -> Record:
     """Reads a record, given its file or its cell's folder. Raises RecordError."""
     path = path / FILE if path.is_dir() else path
     try:
-        raw = json.loads(path.read_text("utf-8"))
+        text = path.read_bytes()
+        raw = json.loads(text.decode("utf-8"))
     except FileNotFoundError:
         raise RecordError(f"{path}: no such record") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -115,6 +126,9 @@ def read_record(path: Path) -> Record:
     names = {f.name for f in fields(Record)}
     if not {"cell", "status", "task", "attention", "seed"} <= set(raw) <= names:
         raise RecordError(f"{path}: its keys are not those of a record")
+    wrong = misfit(Record, text)
+    if wrong is not None:
+        raise RecordError(f"{path}: not a record ({wrong})")
     return Record(**raw)
 
 

@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,29 @@ from typing import Any
 import numpy as np
 from sacrebleu.metrics import BLEU, CHRF, TER
 
-from attnbench.benchmarks.record import Record, RecordError, read_json
+from attnbench.benchmarks.record import Record, read_json
 from attnbench.benchmarks.statistics import ngrams
 from attnbench.benchmarks.statistics.corpus import Sample, Scorer, mean_of
 
 FILE = "examples.json"
 CLOSE = 1e-6  # as a share of the record's value: sums taken in another order differ by less
-SHAPE = {"said": list, "truth": list, "each": dict}
 TOKENIZERS = ("none", "13a", "intl", "zh", "char")  # sacrebleu's own, which fetch nothing
 Truth = tuple[tuple[str, ...], ...]
+
+
+@dataclass
+class Examples:
+    """What the file holds: what was said and the truth, and the values of measures that single examples have."""
+
+    said: list[str]
+    truth: list[list[str]]
+    each: dict[str, list[float | bool | None]]
+
+
+def examples_of(folder: Path) -> Mapping[str, Any] | None:
+    """The run's examples, None where there are none. Raises RecordError where the file is damaged."""
+    found: Mapping[str, Any] | None = read_json(folder / FILE, Examples)
+    return found
 
 
 def sample(folder: Path, record: Record, measure: str) -> Sample | None:
@@ -33,11 +48,9 @@ def sample(folder: Path, record: Record, measure: str) -> Sample | None:
     Raises RecordError where the file is damaged.
     """
     value = record.measures.get(measure)
-    found = read_json(folder / FILE) if value is not None else None
+    found = examples_of(folder) if value is not None else None
     if found is None or value is None:
         return None
-    if not isinstance(found, Mapping) or {name: type(found.get(name)) for name in SHAPE} != SHAPE:
-        raise RecordError(f"{folder / FILE}: damaged (said, truth and each are not there); run its cell again")
     truth = [list(texts) for texts in found["truth"]]
     name = hashlib.sha256(json.dumps(truth).encode()).hexdigest()
     each = found["each"].get(measure)

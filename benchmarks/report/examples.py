@@ -1,15 +1,18 @@
 """What the page's attention explorer shows: the same test examples under every mechanism, with where each looked."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from attnbench.benchmarks.comparison import Row, Run, Table
 from attnbench.benchmarks.exhibit import Exhibit
-from attnbench.benchmarks.record import read_json
+from attnbench.benchmarks.record import RecordError, read_json
 from attnbench.benchmarks.report.marks import Mark
 from attnbench.benchmarks.report.numbers import decimals, fixed, label
+from attnbench.benchmarks.samples import examples_of
 
 PICTURE = re.compile(r"data:image/(png|jpeg);base64,[A-Za-z0-9+/=]+")
 LONG = 45  # memory words above which a matrix would not fit a page: the text itself is coloured
@@ -36,15 +39,37 @@ def examples(table: Table, marks: Mapping[str, Mark]) -> list[dict[str, Any]]:
 def of_row(row: Row, primary: str) -> Iterator[Shown]:
     """The examples of the row's first seed that kept any."""
     for run in row.runs:
-        kept = read_json(run.folder / "exhibits.json")
+        kept = kept_in(run.folder)
         if kept:
-            scores = (read_json(run.folder / "examples.json") or {}).get("each", {}).get(primary, [])
+            scores = (examples_of(run.folder) or {"each": {}})["each"].get(primary, [])
             places = decimals(primary, [value for value in scores if value is not None])
-            for exhibit in map(exhibit_of, kept):
+            for exhibit in kept:
                 scored = scores[exhibit.index] if exhibit.index < len(scores) else None
                 score = "" if scored is None else f"{label(primary)} {fixed(scored, places)}"
                 yield Shown(row, run, exhibit, score)
             return
+
+
+def kept_in(folder: Path) -> list[Exhibit]:
+    """What the run kept to be drawn. Raises RecordError where the file is damaged."""
+    path = folder / "exhibits.json"
+    found = [exhibit_of(raw) for raw in read_json(path, list[Exhibit]) or []]
+    for exhibit in found:
+        if not fits(exhibit):
+            raise RecordError(
+                f"{path}: damaged (example {exhibit.index}: weights or gold of another size); run its cell again"
+            )
+    return found
+
+
+def fits(exhibit: Exhibit) -> bool:
+    """Whether there is a row of weights, and of gold where there is some, a query, and in it a place for each of memory's."""
+    places = math.prod(exhibit.grid) if exhibit.grid else len(exhibit.memory)
+    return exhibit.index >= 0 and all(
+        len(rows) == len(exhibit.queries) and all(len(row) == places for row in rows)
+        for rows in (exhibit.weights, exhibit.gold)
+        if rows is not None
+    )
 
 
 def exhibit_of(raw: Mapping[str, Any]) -> Exhibit:

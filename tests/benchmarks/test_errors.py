@@ -1,7 +1,9 @@
 """Wrong input: one clear line that names the value and what would be right, exit code not 0, no traceback unless asked for."""
 
 import gzip
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,3 +92,48 @@ def test_an_unknown_group_names_the_groups(capsys: pytest.CaptureFixture[str]) -
 
 def test_comparing_what_is_not_there_names_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert "/nowhere: no such file or folder" in told(["compare", "/nowhere"], capsys)
+
+
+HOSTILE = {
+    "nothing": ({}, "no records found"),
+    "a record cut off": ({"record.json": '{"cell": '}, "record.json: not a record (Expecting value"),
+    "a record that is a list": ({"record.json": "[]"}, "record.json: not a record of format 1"),
+    "a measure that is a word": ({"record.json": {"measures": {"bleu": "thirty"}}}, "not a record (measures.bleu"),
+    "a seed that is a list": ({"record.json": {"seed": [1]}}, "record.json: not a record (seed"),
+    "curves that are a word": ({"record.json": {"curves": "up"}}, "record.json: not a record (curves"),
+    "bytes that are no text": ({"record.json": b"\xff\xfe"}, "record.json: not a record"),
+    "examples that are a list": ({"examples.json": "[1]"}, "examples.json: damaged"),
+    "a truth that is a number": ({"examples.json": '{"said": ["a"], "truth": [1], "each": {}}'}, "damaged (truth.0"),
+    "a value that is a word": (
+        {"examples.json": '{"said": ["a"], "truth": [["a"]], "each": {"bleu": ["x"]}}'},
+        "examples.json: damaged (each.bleu.0",
+    ),
+    "exhibits that are numbers": ({"exhibits.json": "[1]"}, "exhibits.json: damaged (0: "),
+    "weights that are a word": ({"exhibits.json": {"weights": "x"}}, "exhibits.json: damaged (0.weights"),
+    "weights of another size": ({"exhibits.json": {"weights": [[0.5, 0.5]]}}, "weights or gold of another size"),
+    "gold of another size": ({"exhibits.json": {"gold": [[True]]}}, "weights or gold of another size"),
+}
+
+
+def written(path: Path, changed: str | dict[str, Any]) -> bytes:
+    """The text itself, or what the file holds with some of its keys (of a list, of its first part) changed."""
+    if isinstance(changed, str):
+        return changed.encode()
+    whole = json.loads(path.read_text("utf-8"))
+    return json.dumps([{**whole[0], **changed}] if isinstance(whole, list) else {**whole, **changed}).encode()
+
+
+@pytest.mark.usefixtures("unchecked_types")
+@pytest.mark.parametrize("kind", HOSTILE, ids=str)
+def test_damaged_results_are_told_in_one_line_that_names_the_file(
+    kind: str, made: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files, reason = HOSTILE[kind]
+    if files:
+        place = made.keep(tmp_path, made.record(), [made.exhibit["translation"]("additive_soft", 0)])
+    for name, changed in files.items():
+        (place / name).write_bytes(changed if isinstance(changed, bytes) else written(place / name, changed))
+    error = told(["compare", str(tmp_path), "--out", str(tmp_path / "report")], capsys)
+    assert reason in error
+    assert all(str(place / name) in error for name in files)
+    assert not (tmp_path / "report").exists()
