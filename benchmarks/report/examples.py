@@ -1,6 +1,5 @@
 """What the page's attention explorer shows: the same test examples under every mechanism, with where each looked."""
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
@@ -63,13 +62,10 @@ def kept_in(folder: Path) -> list[Exhibit]:
 
 
 def fits(exhibit: Exhibit) -> bool:
-    """Whether there is a row of weights, and of gold where there is some, a query, and in it a place for each of memory's."""
-    places = math.prod(exhibit.grid) if exhibit.grid else len(exhibit.memory)
-    return exhibit.index >= 0 and all(
-        len(rows) == len(exhibit.queries) and all(len(row) == places for row in rows)
-        for rows in (exhibit.weights, exhibit.gold)
-        if rows is not None
-    )
+    """Whether rows of weights, and of gold where there is some, are at most one a query, and each holds every place of memory."""
+    parts = [rows for rows in (exhibit.weights, exhibit.gold) if rows is not None]
+    lengths = {len(row) for rows in parts for row in rows} | ({len(exhibit.memory)} if exhibit.memory else set())
+    return exhibit.index >= 0 and len(lengths) < 2 and all(len(rows) <= len(exhibit.queries) for rows in parts)
 
 
 def exhibit_of(raw: Mapping[str, Any]) -> Exhibit:
