@@ -27,8 +27,8 @@ def without_examples(found: Sequence[Pair]) -> list[str]:
     """A warning where differences that could be established know nothing of examples."""
     if any(pair.difference.examples is None and pair.difference.seeds >= FEWEST for pair in found):
         return [
-            "no examples that add up to the records' values stand beside all of them: "
-            "differences are those of seeds on this very test set"
+            "not all runs kept test examples that give back their records' values: "
+            "intervals of differences allow for other seeds, not for other test examples"
         ]
     return []
 
@@ -41,9 +41,7 @@ def aggregated(tables: Sequence[Table]) -> Across | None:
     """
     scales = {table.title: scale(table) for table in tables if table.best}
     usable = [table for table in tables if scales.get(table.title)]
-    left_out = {
-        title: "no control, or nothing better than it beyond chance" for title, found in scales.items() if found is None
-    }
+    left_out = {table.title: unscaled(table) for table in tables if table.best and scales[table.title] is None}
     names = [row.mechanism for row in usable[0].rows] if len(usable) > 1 else []
     scores = {name: [scored(table, name, scales) for table in usable] for name in names}
     everywhere = {name: [s for s in found if s is not None] for name, found in scores.items() if None not in found}
@@ -61,6 +59,19 @@ def scale(table: Table) -> tuple[float, float] | None:
         return None
     low, high = (row.measures[table.primary].mean for row in (controls[0], table.best[0]))
     return low, high
+
+
+def unscaled(table: Table) -> str:
+    """Why a table has no scale."""
+    controls = [row for row in table.rows if row.control and table.primary in row.measures]
+    if len(controls) != 1:
+        return "several controls" if controls else "no control"
+    if table.best[0] is controls[0]:
+        return "nothing is better than the control"
+    pair = table.pair(table.best[0].mechanism, controls[0].mechanism)
+    if pair is None or pair.difference.seeds < 2:
+        return "one seed"
+    return "nothing is better than the control beyond chance"
 
 
 def scored(table: Table, mechanism: str, scales: Mapping[str, tuple[float, float] | None]) -> list[float] | None:

@@ -32,16 +32,16 @@ def padded(values: Sequence[float], share: float = 0.06) -> tuple[float, float]:
 def reach(values: Sequence[float], intervals: Sequence[Interval | None], share: float = 0.08) -> tuple[float, float]:
     """The range of values and their intervals with air; of intervals no more than half the values' own extent on either side.
 
-    It does not go below 0 where nothing does.
+    Where nothing is below 0 the range ends close below it: a mark at 0 stands free, and there is no number below 0.
     """
     lows, highs = ([edges[end] for edges in intervals if edges is not None] for end in (0, 1))
     lowest, highest = min(values), max(values)
     more = (highest - lowest or abs(highest) or 1.0) / 2
     start, end = max(min([lowest, *lows]), lowest - more), min(max([highest, *highs]), highest + more)
     low, high = padded([start, end], share)
-    return (max(low, 0.0) if start >= 0 else low), high
+    return (max(low, -share * high) if start >= 0 else low), high
 
 
 def tick_text(value: float) -> str:
-    """A tick's number, short."""
-    return f"{value:.6g}" if value else "0"
+    """A tick's number, short: 0.5, 20, 4.3e-8."""
+    return f"{value:.6g}".replace("e-0", "e-").replace("e+0", "e") if value else "0"

@@ -9,7 +9,7 @@ from attnbench.benchmarks.report.axis import padded, ticks
 from attnbench.benchmarks.report.findings import in_sentence
 from attnbench.benchmarks.report.marks import Mark
 from attnbench.benchmarks.report.numbers import decimals, fixed, interval, label
-from attnbench.benchmarks.report.plane import Plane, axes, band, figure, legend, line, plane
+from attnbench.benchmarks.report.plane import Plane, axes, band, figure, legend, line, owned, plane
 from attnbench.benchmarks.statistics.student import Interval, mean_interval
 
 SPLITS = {"val": "Validation", "train": "Training"}
@@ -56,8 +56,8 @@ def chart(table: Table, name: str, marks: Mapping[str, Mark]) -> str:
     last = max(float(max(map(len, every))), 2.0)
     frame = plane((1.0, last), padded([value for curve in every for value in curve if value is not None], 0.1))
     marked = {value: f"{value:.0f}" for value in ticks(1.0, last, 8) if value == int(value)}
-    drawn = "".join(spread(frame, curves, marks[mechanism]) for mechanism, curves in found.items())
-    drawn += "".join(lines(frame, mechanism, curves, marks[mechanism]) for mechanism, curves in found.items())
+    drawn = "".join(owned(i, spread(frame, curves, marks[one])) for i, (one, curves) in enumerate(found.items()))
+    drawn += "".join(owned(i, lines(frame, *one, marks[one[0]])) for i, one in enumerate(found.items()))
     title = titled(name)
     title += ", mean and 95 % interval over seeds" if 'class="band' in drawn else ""
     means = {mechanism: mean_curve(curves) for mechanism, curves in found.items()}

@@ -1,5 +1,7 @@
 """What a comparison says, in plain words that claim no more than the numbers do."""
 
+from typing import NamedTuple
+
 from attnbench.benchmarks.comparison import Comparison, Row, Table
 from attnbench.benchmarks.report import pairwise
 from attnbench.benchmarks.report.grid import places
@@ -8,22 +10,35 @@ from attnbench.benchmarks.report.numbers import label, mean_and_margin, seeds
 
 def finding(table: Table) -> str:
     """The best mean of the primary measure, the control beside it, and against whom it is established to be ahead."""
+    return f"{table.title}: {' '.join(part for part in said(table) if part)}"
+
+
+class Said(NamedTuple):
+    """A finding's parts, each a sentence or empty."""
+
+    best: str
+    ahead: str = ""
+    undecided: str = ""
+
+
+def said(table: Table) -> Said:
+    """Which mean is the best, of whom it is established to be ahead, and of whom it is not."""
     best = table.best
     if not best:
-        return f"{table.title}: no run has a result."
+        return Said("no run has a result.")
     kind = "highest" if table.higher_is_better else "lowest"
     measure = in_sentence(label(table.primary))
     controls = [row for row in table.rows if row.control and table.primary in row.measures and row not in best]
     if len(best) == len([row for row in table.rows if table.primary in row.measures]) == 1:
-        return f"{table.title}: {best[0].mechanism} alone ran: {measure} {value(table, best[0])}."
+        return Said(f"{best[0].mechanism} alone ran: {measure} {value(table, best[0])}.")
     if len(best) > 1:
-        shared = " and ".join(row.mechanism for row in best)
-        sentence = f"{table.title}: {shared} share the {kind} mean {measure}, {value(table, best[0])}"
+        shared = pairwise.joined([row.mechanism for row in best])
+        sentence = f"{shared} share the {kind} mean {measure}, {value(table, best[0])}"
     else:
         role = ", the control," if best[0].control else ""
-        sentence = f"{table.title}: {best[0].mechanism}{role} has the {kind} mean {measure}, {value(table, best[0])}"
+        sentence = f"{best[0].mechanism}{role} has the {kind} mean {measure}, {value(table, best[0])}"
     beside = "".join(f"; the control {row.mechanism} has {value(table, row)}" for row in controls)
-    return f"{sentence}{beside}. {pairwise.sentence(table, measure)}".rstrip()
+    return Said(f"{sentence}{beside}.", *pairwise.sentences(table, measure))
 
 
 def in_sentence(name: str) -> str:

@@ -16,6 +16,7 @@ from attnbench.benchmarks.report.numbers import (
     seeds,
 )
 
+COST = "Cost"  # the group of columns
 UP, DOWN = "\u00a0↑", "\u00a0↓"  # held to the word before them
 
 
@@ -96,8 +97,8 @@ def detail(table: Table) -> Grid:
     columns = [Column("Seeds")]
     columns += [Column(titled(table, name), "Quality on the test split") for name in measures]
     columns += [Column(titled(table, name), "Attention") for name in qualities]
-    columns += [Column(label(name), "Cost") for name in costs]
-    columns += [Column("Off reference", "Cost")] if any(row.matching for row in table.rows) else []
+    columns += [Column(label(name), COST) for name in costs]
+    columns += [Column("Off reference", COST)] if any(row.matching for row in table.rows) else []
     lines = [
         Line(row.mechanism, detail_entries(table, row, measures, qualities, costs), row.control) for row in table.rows
     ]

@@ -13,7 +13,7 @@ def html_table(grid: Grid, marks: Mapping[str, Mark], caption: str, *, css: str 
     names = [column.group for column in grid.columns]
     starts = [index > 0 and name != names[index - 1] for index, name in enumerate(names)]
     titles = "".join(
-        f'<th scope="col"{started(start)}>{escape(column.title)}</th>'
+        f'<th scope="col"{started(start)}>{escape(unbroken(column.title))}</th>'
         for column, start in zip(grid.columns, starts, strict=True)
     )
     body = "".join(body_line(line, marks[line.mechanism], starts) for line in grid.lines)
@@ -23,6 +23,11 @@ def html_table(grid: Grid, marks: Mapping[str, Mark], caption: str, *, css: str 
         f'<tr><th scope="col">mechanism</th>{titles}</tr></thead><tbody>{body}</tbody></table>'
     )
     return framed(made, caption)
+
+
+def unbroken(title: str) -> str:
+    """The title, which breaks at blanks and not inside BLEU-4."""
+    return title.replace("-", "\N{NON-BREAKING HYPHEN}")
 
 
 def started(start: bool) -> str:

@@ -36,11 +36,9 @@ def cell(table: Table, one: str, other: str) -> str:
     found = better(table, pair)
     sign = "" if found.value.startswith("-") or not float(found.value) else "+"
     css = f' class="{pair.verdict}"' if pair.established else ""
+    interval = "" if found.interval == DASH else f"<small>{escape(found.interval)}</small>"
     verdict = pair.verdict if pair.established else '<span class="unseen">not established</span>'
-    return (
-        f'<td{css} title="{escape(told(pair))}">{sign}{escape(found.value)}'
-        f"<small>{escape(found.interval)}</small><small>{verdict}</small></td>"
-    )
+    return f'<td{css} title="{escape(told(pair))}">{sign}{escape(found.value)}{interval}<small>{verdict}</small></td>'
 
 
 def told(pair: Pair) -> str:

@@ -9,9 +9,10 @@ from attnbench.benchmarks.report.axis import tick_text, ticks
 from attnbench.benchmarks.report.dots import Dot, drawing
 from attnbench.benchmarks.report.html_table import text_table
 from attnbench.benchmarks.report.marks import Mark
-from attnbench.benchmarks.report.plane import axes, band, figure, legend, line, plane
+from attnbench.benchmarks.report.plane import axes, band, figure, legend, line, owned, plane
 from attnbench.benchmarks.statistics.across import Across, Aggregate
 
+CHANCE = 0.5  # of improvement, where neither is better
 EVERY = 10  # levels of a profile from one column of its table to the next
 
 
@@ -35,12 +36,15 @@ def improvements(found: Across, marks: Mapping[str, Mark]) -> str:
     """The chance that the mechanism with the highest interquartile mean is better than each other."""
     best = max(found.means, key=lambda name: found.means[name].value)
     others = {name: found.improvement[best, name] for name in found.means if name != best}
-    return glance(f"P({best} better than ...), 95 % interval; 0.5 is chance", others, marks)
+    return glance(f"P({best} better than …), 95 % interval; 0.5 is chance", others, marks, CHANCE)
 
 
-def glance(title: str, found: Mapping[str, Aggregate], marks: Mapping[str, Mark]) -> str:
-    """A line a mechanism under a title."""
-    drawn = drawing({name: Dot(*(one.value, one.interval)) for name, one in found.items()}, marks, "", title, 2)
+def glance(
+    title: str, found: Mapping[str, Aggregate], marks: Mapping[str, Mark], reference: float | None = None
+) -> str:
+    """A line a mechanism under a title, and a line that they are to be held against."""
+    rows = {name: Dot(one.value, one.interval) for name, one in found.items()}
+    drawn = drawing(rows, marks, "", title, 2, reference)
     return f'<figure class="chart"><figcaption>{escape(title)}</figcaption>{drawn}</figure>'
 
 
@@ -49,13 +53,15 @@ def profiles(found: Across, marks: Mapping[str, Mark]) -> str:
     levels = next(iter(found.profiles.values())).levels
     frame = plane((levels[0], levels[-1]), (-0.03, 1.03))
     drawn = ""
-    for name, one in found.profiles.items():
-        drawn += band(frame, list(zip(levels, zip(one.low, one.high, strict=True), strict=True)), marks[name])
-    for name, one in found.profiles.items():
-        drawn += f'<path class="mean {marks[name].colour}" d="{line(frame, zip(levels, one.shares, strict=True))}"/>'
+    for place, (name, one) in enumerate(found.profiles.items()):
+        edges = list(zip(levels, zip(one.low, one.high, strict=True), strict=True))
+        drawn += owned(place, band(frame, edges, marks[name]))
+    for place, (name, one) in enumerate(found.profiles.items()):
+        curve = f'<path class="mean {marks[name].colour}" d="{line(frame, zip(levels, one.shares, strict=True))}"/>'
         for index in range(EVERY, len(levels), EVERY):
             title = f"{name}: {one.shares[index]:.2f} of runs above {levels[index]:.2f}"
-            drawn += marks[name].at(frame.x(levels[index]), frame.y(one.shares[index]), 3.2, title=title)
+            curve += marks[name].at(frame.x(levels[index]), frame.y(one.shares[index]), 3.2, title=title)
+        drawn += owned(place, curve)
     marked = {value: tick_text(value) for value in ticks(*frame.across)}
     head = ["share of runs above", *(f"{level:.2f}" for level in levels[::EVERY])]
     body = [[name, *(f"{share:.2f}" for share in one.shares[::EVERY])] for name, one in found.profiles.items()]

@@ -10,6 +10,7 @@ from typing import Any
 
 from attnbench.benchmarks.comparison import Comparison
 from attnbench.benchmarks.report import sections
+from attnbench.benchmarks.report.cards import cards
 from attnbench.benchmarks.report.examples import examples
 from attnbench.benchmarks.report.findings import caveat, size
 from attnbench.benchmarks.report.grid import overview
@@ -24,7 +25,7 @@ def page(comparison: Comparison) -> str:
     """The whole file."""
     drawn = marks(comparison)
     shown = [examples(table, drawn) for table in comparison.tables]
-    style, script = part("page.css"), part("views.js") + part("tables.js") + part("page.js")
+    style, script = part("page.css"), "".join(map(part, ("views.js", "tables.js", "legends.js", "page.js")))
     tasks = [
         sections.task(table, index, drawn, explorable=bool(shown[index]))
         for index, table in enumerate(comparison.tables)
@@ -37,7 +38,7 @@ def page(comparison: Comparison) -> str:
             "size": escape(size(comparison)),
             "contents": sections.contents(comparison),
             "warnings": sections.warnings(comparison),
-            "findings": sections.findings(comparison, drawn),
+            "findings": cards(comparison, drawn),
             "overview": html_table(overview(comparison), drawn, "Mechanisms by task, on each task's primary measure"),
             "caveat": escape(caveat()),
             "tasks": "".join(tasks),

@@ -20,6 +20,7 @@ HEADER = (
     "seeds",
     "verdict",
 )
+SHARE = 3  # decimals that a share of 1 is written with
 
 
 class Better(NamedTuple):
@@ -67,8 +68,8 @@ def cells(table: Table, pair: Pair) -> list[str]:
     ]
 
 
-def sentence(table: Table, measure: str) -> str:
-    """What is established of the best mean against every other, and what is not; empty where there is no pair."""
+def sentences(table: Table, measure: str) -> tuple[str, str]:
+    """What is established of the best mean against every other, and what is not; each empty where there is no such pair."""
     found = [
         pair
         for row in table.rows
@@ -76,22 +77,23 @@ def sentence(table: Table, measure: str) -> str:
         if (pair := table.pair(best.mechanism, row.mechanism)) is not None
     ]
     ahead = [pair for pair in found if pair.verdict == "ahead"]
-    parts = []
+    established = undecided = ""
     if ahead:
         told = [f"{pair.second} by {with_measure(better(table, pair), measure)}" for pair in ahead]
-        parts.append(f"{ahead[0].first} is ahead of {joined(told)}, {seeds(min(p.difference.seeds for p in ahead))}.")
+        established = f"{ahead[0].first} is ahead of {joined(told)}, {seeds(min(p.difference.seeds for p in ahead))}."
     open_ = [pair for pair in found if not pair.established]
     if open_:
         told = [f"{pair.second} ({better(table, pair)})" for pair in open_]
         tests = sum(pair.corrected is not None for pair in table.pairs)
         corrected = f", corrected for {tests} pairs" if tests > 1 else ""
-        parts.append(f"Not established{corrected}: that it is ahead of {joined(told, 'or')}{reason(open_)}.")
-    return " ".join(parts)
+        undecided = f"Not established{corrected}: that it is ahead of {joined(told, 'or')}{reason(open_)}."
+    return established, undecided
 
 
 def with_measure(found: Better, measure: str) -> str:
-    """`1.2 BLEU [0.4, 2.0]`."""
-    return f"{found.value} {measure} {found.interval}"
+    """`1.2 BLEU [0.4, 2.0]`, `1.2 points of accuracy [0.4, 2.0]`; a share of 1 has no points: `0.012 of accuracy`."""
+    points = "points of" if len(found.value.partition(".")[2]) < SHARE else "of"
+    return f"{found.value} {f'{points} {measure}' if measure[:1].islower() else measure} {found.interval}"
 
 
 def reason(found: Sequence[Pair]) -> str:
@@ -110,10 +112,21 @@ def joined(parts: Sequence[str], word: str = "and") -> str:
 def explanation(table: Table) -> str:
     """How the pairs are to be read."""
     tests = sum(pair.corrected is not None for pair in table.pairs)
-    basis = {pair.difference.examples for pair in table.pairs}
-    over = "seeds and test examples" if None not in basis else "seeds, on this very test set"
+    known = None not in {pair.difference.examples for pair in table.pairs}
+    if not tests:
+        over = ": intervals are of new test examples" if known else ", and no interval"
+        return (
+            f"Differences above 0 where the first is better. One seed{over}; it tells about these trained models, "
+            "and there is no verdict on the mechanisms."
+        )
+    over = "new seeds and new test examples" if known else "new seeds on this very test set"
+    swaps = (
+        "; p (swaps) is approximate randomisation over test examples and tells about these trained models alone"
+        if any(pair.examples_p is not None for pair in table.pairs)
+        else ""
+    )
+    corrected = f"p (Holm) is corrected for all {tests} pairs" if tests > 1 else "with a single pair p (Holm) is p"
     return (
-        f"Differences over {over}, above 0 where the first is better; p (Holm) is corrected for all {tests} pairs, "
-        f"and a verdict takes at most 0.05 and {FEWEST} seeds; p (swaps) is approximate randomisation over test examples "
-        "and tells about these trained models alone."
+        f"Differences above 0 where the first is better, with 95 % intervals of {over}, each of its pair alone; "
+        f"{corrected}, and a verdict takes at most 0.05 and {FEWEST} seeds{swaps}."
     )

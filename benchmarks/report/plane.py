@@ -9,7 +9,8 @@ from attnbench.benchmarks.report.html_table import text_table
 from attnbench.benchmarks.report.marks import Mark
 
 WIDTH, HEIGHT = 460.0, 250.0
-LEFT, RIGHT, TOP, BOTTOM = 46.0, 12.0, 10.0, 36.0
+LEFT, RIGHT, TOP, BOTTOM = 50.0, 26.0, 10.0, 40.0
+LETTER = 8.5  # the width of a digit, at the size that numbers have on a narrow page
 Range = tuple[float, float]
 
 
@@ -20,11 +21,13 @@ class Plane(NamedTuple):
     y: Callable[[float], float]
     across: Range
     up: Range
+    left: float  # where it begins: beside the longest number
 
 
 def plane(across: Range, up: Range) -> Plane:
     """The plane that holds these ranges."""
-    return Plane(scale(*across, LEFT, WIDTH - RIGHT), scale(*up, HEIGHT - BOTTOM, TOP), across, up)
+    left = max(LEFT, 12 + LETTER * max(len(tick_text(value)) for value in ticks(*up)))
+    return Plane(scale(*across, left, WIDTH - RIGHT), scale(*up, HEIGHT - BOTTOM, TOP), across, up, left)
 
 
 def axes(found: Plane, name: str, marked: Mapping[float, str]) -> str:
@@ -33,13 +36,13 @@ def axes(found: Plane, name: str, marked: Mapping[float, str]) -> str:
     parts = []
     for value in ticks(*found.up):
         y = found.y(value)
-        parts.append(f'<path class="rule" d="M{LEFT:.1f} {y:.1f}H{right:.1f}"/>')
-        parts.append(f'<text x="{LEFT - 6:.1f}" y="{y + 4:.1f}" text-anchor="end">{tick_text(value)}</text>')
+        parts.append(f'<path class="rule" d="M{found.left:.1f} {y:.1f}H{right:.1f}"/>')
+        parts.append(f'<text x="{found.left - 6:.1f}" y="{y + 4:.1f}" text-anchor="end">{tick_text(value)}</text>')
     parts += [
-        f'<text x="{found.x(value):.1f}" y="{bottom + 16:.1f}" text-anchor="middle">{escape(text)}</text>'
+        f'<text x="{found.x(value):.1f}" y="{bottom + 18:.1f}" text-anchor="middle">{escape(text)}</text>'
         for value, text in marked.items()
     ]
-    middle = (LEFT + right) / 2
+    middle = (found.left + right) / 2
     parts.append(f'<text x="{middle:.1f}" y="{HEIGHT - 4:.1f}" text-anchor="middle">{escape(name)}</text>')
     return "".join(parts)
 
@@ -77,9 +80,16 @@ def inside(found: Plane, value: float) -> float:
     return min(max(value, found.up[0]), found.up[1])
 
 
+def owned(index: int, drawn: str, css: str = "") -> str:
+    """What is drawn of the mechanism that has this place in the legend, which shows it alone when asked."""
+    named = f' class="{css}"' if css else ""
+    return f'<g{named} data-of="{index}">{drawn}</g>' if drawn else ""
+
+
 def legend(names: Iterable[str], marks: Mapping[str, Mark]) -> str:
     """Which mark is whose."""
-    return f'<ul class="legend">{"".join(f"<li>{marks[name].swatch}{escape(name)}</li>" for name in names)}</ul>'
+    items = (f"<li>{marks[name].swatch}<span>{escape(name)}</span></li>" for name in names)
+    return f'<ul class="legend">{"".join(items)}</ul>'
 
 
 def figure(title: str, where: str, drawn: str, below: str, head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:

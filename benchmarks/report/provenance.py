@@ -1,6 +1,6 @@
 """Where the numbers of one table come from: each fact with all the values that its runs have."""
 
-import json
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -65,11 +65,6 @@ def command(run: Run) -> str:
     """What was typed, as far as the record knows."""
     known = run.record.provenance.get("command")
     if known:
-        return known if isinstance(known, str) else " ".join(map(str, known))
+        return known if isinstance(known, str) else shlex.join(map(str, known))
     overrides = run.record.provenance.get("overrides")
-    return " ".join(["attnbench run", *map(quoted, overrides)]) if overrides else ""
-
-
-def quoted(word: str) -> str:
-    """The word as a shell takes it."""
-    return word if not set(word) & set(" '\"$*?[](){}<>|&;") else json.dumps(word)
+    return shlex.join(["attnbench", "run", *map(str, overrides)]) if overrides else ""

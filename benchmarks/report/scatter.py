@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from attnbench.benchmarks.comparison import Row, Summary, Table, summary
+from attnbench.benchmarks.report.apart import apart
 from attnbench.benchmarks.report.axis import reach, tick_text, ticks
 from attnbench.benchmarks.report.findings import in_sentence
 from attnbench.benchmarks.report.grid import places, titled
@@ -10,7 +11,6 @@ from attnbench.benchmarks.report.marks import Mark
 from attnbench.benchmarks.report.numbers import (
     AMOUNTS,
     COSTS,
-    DASH,
     amount,
     cost,
     decimals,
@@ -20,7 +20,7 @@ from attnbench.benchmarks.report.numbers import (
     scaled,
 )
 from attnbench.benchmarks.report.pareto import Standing, front
-from attnbench.benchmarks.report.plane import Plane, axes, figure, inside, legend, plane
+from attnbench.benchmarks.report.plane import Plane, axes, figure, inside, legend, owned, plane
 
 GAINS = ("symbols_per_second", "predictions_per_second")  # what is no cost: more of it is better
 GOLD = ("mass_on_gold", "pointing_hit", "alignment_error_rate", "evidence_hit", "evidence_mass")
@@ -68,13 +68,13 @@ def undrawn(table: Table) -> str:
     """The costs that are the same for all, and those that no run of the table could read."""
     same = [spoken(name) for name in alike(table)]
     missing = [spoken(name) for name in SPENT if not any(name in row.cost for row in table.rows)]
-    told = [f"Same for all: {', '.join(same)}."] if same else []
-    return " ".join([*told, f"{DASH} (not read): {', '.join(missing)}."] if missing else told)
+    told = [f"Same for all: {', '.join(map(in_sentence, same))}."] if same else []
+    return " ".join([*told, f"Not recorded: {', '.join(map(in_sentence, missing))}."] if missing else told)
 
 
 def spoken(name: str) -> str:
     """A cost's label that can stand alone."""
-    return "attention's parameters" if name == "attention_parameters" else label(name)
+    return "Attention's parameters" if name == "attention_parameters" else label(name)
 
 
 def gold_charts(table: Table, marks: Mapping[str, Mark]) -> str:
@@ -131,20 +131,22 @@ def dots(
 ) -> str:
     """A mark a mechanism on the interval of its primary measure, fainter where it is not among the strong."""
     parts = []
-    for one, (x, y) in points.items():
-        css = "" if one in strong else ' class="beaten"'
+    at = [frame.x(x.mean) for x, _ in points.values()]
+    at = apart(at) if any(y.interval for _, y in points.values()) else at
+    for index, (one, (_, y)) in enumerate(points.items()):
         title = f"{one}: {shown[one]}; {label(table.primary)} {primary(table, y)}"
-        mark = marks[one].at(frame.x(x.mean), frame.y(y.mean), 5.0, title=title)
-        parts.append(f"<g{css}>{error(frame, x.mean, y, marks[one])}{mark}</g>")
+        mark = marks[one].at(at[index], frame.y(y.mean), 5.0, title=title)
+        css = "" if one in strong else "beaten"
+        parts.append(owned(index, error(frame, at[index], y, marks[one]) + mark, css))
     return "".join(parts)
 
 
 def error(frame: Plane, x: float, found: Summary, mark: Mark) -> str:
-    """The interval of the primary measure as a line, cut at the plane's edges."""
+    """The interval of the primary measure as a line at x, cut at the plane's edges."""
     if found.interval is None:
         return ""
     low, high = (frame.y(inside(frame, edge)) for edge in found.interval)
-    return f'<path class="mean error {mark.colour}" d="M{frame.x(x):.1f} {low:.1f}V{high:.1f}"/>'
+    return f'<path class="mean error {mark.colour}" d="M{x:.1f} {low:.1f}V{high:.1f}"/>'
 
 
 def staircase(frame: Plane, best: Sequence[tuple[float, float]]) -> str:

@@ -6,20 +6,20 @@ from html import escape
 from attnbench.benchmarks.comparison import Comparison, Run, Table
 from attnbench.benchmarks.report import pairwise
 from attnbench.benchmarks.report.curves import chart
-from attnbench.benchmarks.report.dots import dots
-from attnbench.benchmarks.report.findings import finding
-from attnbench.benchmarks.report.grid import detail
+from attnbench.benchmarks.report.grid import COST, detail
 from attnbench.benchmarks.report.html_table import html_table, text_table
 from attnbench.benchmarks.report.marks import Mark
 from attnbench.benchmarks.report.matrix import matrix
 from attnbench.benchmarks.report.numbers import DASH, label
 from attnbench.benchmarks.report.provenance import command, facts
 from attnbench.benchmarks.report.scatter import cost_charts, gold_charts, undrawn
+from attnbench.benchmarks.report.split import split
 
 Marks = Mapping[str, Mark]
 FRONT = (
     "The line is the Pareto front of the means: on it stands who is beaten by no mechanism in cost and quality together. "
-    "Bars are 95 % intervals over seeds; a front says nothing of what is established."
+    "Bars are 95 % intervals over seeds; where they would hide each other they stand side by side, in the legend's order. "
+    "A front says nothing of what is established."
 )
 
 
@@ -40,14 +40,6 @@ def warnings(comparison: Comparison) -> str:
     return f'<aside class="warnings" aria-label="Warnings"><h2>Read with care</h2><ul>{items}</ul></aside>'
 
 
-def findings(comparison: Comparison, marks: Marks) -> str:
-    """A card for each task: its sentence and its dots."""
-    return "".join(
-        f'<article class="card"><p>{escape(finding(table))}</p>{dots(table, marks)}</article>'
-        for table in comparison.tables
-    )
-
-
 def task(table: Table, index: int, marks: Marks, *, explorable: bool) -> str:
     """One task: its table, pairs, costs, curves and examples."""
     title = escape(table.title)
@@ -55,17 +47,25 @@ def task(table: Table, index: int, marks: Marks, *, explorable: bool) -> str:
     shown = dict.fromkeys([f"val/{table.primary}", "val/nll", *drawn])
     curves = charts("Learning curves", "".join(chart(table, name, marks) for name in shown))
     costs = charts("Quality against cost", cost_charts(table, marks), f"{FRONT} {undrawn(table)}")
-    gold = charts("Quality beside attention's", gold_charts(table, marks))
+    gold = charts("Task quality beside attention quality", gold_charts(table, marks))
     explorer = (
         f'<h3>Where it looked</h3><div class="explorer" data-explorer="{index}" data-title="{title}"></div>'
         if explorable
         else '<p class="quiet">No examples were kept.</p>'
     )
-    grid = html_table(
-        detail(table), marks, f"{table.title}: all measures, mean ± 95 % interval over seeds", css="detail"
-    )
-    parts = (grid, signatures(table), pairs(table), costs, gold, curves, explorer)
+    parts = (measures(table, marks), signatures(table), pairs(table), costs, gold, curves, explorer)
     return f'<section id="task-{index}"><h2>{title}</h2>{"".join(parts)}</section>'
+
+
+def measures(table: Table, marks: Marks) -> str:
+    """All measures, and below them the costs: beside each other they are wider than a page."""
+    captions = [
+        f"{table.title}: all measures, mean ± 95 % interval over seeds",
+        f"{table.title}: costs, means over seeds",
+    ]
+    grids = zip(split(detail(table), COST), captions, strict=False)
+    made = "".join(html_table(grid, marks, caption, css="detail") for grid, caption in grids)
+    return f'<div class="tables">{made}</div>'
 
 
 def charts(title: str, drawn: str, told: str = "") -> str:

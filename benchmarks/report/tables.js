@@ -19,7 +19,7 @@ function ordered(rows, column, direction) {
   return [...known, ...keyed.filter(([key]) => key === null)].map(([, row]) => row);
 }
 
-const HINT = "a column's head sorts";
+const HINT = "click a column’s head to sort";
 const NEXT = { none: "ascending", ascending: "descending", descending: "none" };
 
 function sortable(table) {
@@ -38,20 +38,28 @@ function sortable(table) {
   });
 }
 
-function filterable(table) {
-  const rows = [...table.tBodies[0].rows];
+// One filter for tables of the same rows: a row is shown in all of them where its texts together hold every word.
+function filterable(tables) {
+  const [first] = tables;
+  const bodies = tables.map((table) => [...table.tBodies[0].rows]);
+  const rows = bodies[0].map((_, index) => bodies.map((body) => body[index]));
   const count = make("span", { className: "label", textContent: HINT });
   count.setAttribute("role", "status");
-  const asked = make("input", { type: "search", placeholder: "filter rows", ariaLabel: `filter rows: ${table.parentElement.getAttribute("aria-label")}` });
+  const asked = make("input", { type: "search", placeholder: "filter rows", ariaLabel: `filter rows: ${first.parentElement.getAttribute("aria-label")}` });
   asked.addEventListener("input", () => {
     const words = asked.value.toLowerCase().split(/\s+/).filter(Boolean);
-    rows.forEach((row) => { row.hidden = !words.every((word) => row.textContent.toLowerCase().includes(word)); });
-    count.textContent = words.length ? `${rows.filter((row) => !row.hidden).length} of ${rows.length} rows` : HINT;
+    rows.forEach((parts) => {
+      const text = parts.map((row) => row.textContent.toLowerCase()).join(" ");
+      parts.forEach((row) => { row.hidden = !words.every((word) => text.includes(word)); });
+    });
+    count.textContent = words.length ? `${rows.filter(([row]) => !row.hidden).length} of ${rows.length} rows` : HINT;
   });
-  table.parentElement.before(make("div", { className: "toolbar filter" }, asked, count));
+  first.parentElement.before(make("div", { className: "toolbar filter" }, asked, count));
 }
 
-for (const table of document.querySelectorAll("table.sortable")) {
-  sortable(table);
-  if (table.tBodies[0].rows.length > 1) filterable(table);
+const together = [...document.querySelectorAll(".tables")].map((host) => [...host.querySelectorAll("table.sortable")]);
+const single = [...document.querySelectorAll("table.sortable")].filter((table) => !table.closest(".tables")).map((table) => [table]);
+for (const tables of [...together, ...single]) {
+  if (tables[0].tBodies[0].rows.length > 1) filterable(tables);
+  tables.forEach(sortable);
 }

@@ -245,8 +245,8 @@ def made() -> Made:
 
 
 @pytest.fixture
-def browse(tmp_path: Path) -> Callable[[Path], subprocess.CompletedProcess[str]]:
-    """What a browser makes of a page (its output), and what it complains of (its errors)."""
+def browse(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """What a browser of some width makes of a page (its output), and what it complains of (its errors)."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("needs chromium on the PATH")
@@ -255,7 +255,8 @@ def browse(tmp_path: Path) -> Callable[[Path], subprocess.CompletedProcess[str]]
     options += ["--enable-logging=stderr", "--v=0", "--virtual-time-budget=2000", "--dump-dom"]
     command = [chromium, *options, f"--user-data-dir={tmp_path / 'profile'}"]
 
-    def dom(file: Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*command, file.as_uri()], capture_output=True, text=True, timeout=120, check=True)
+    def dom(file: Path, width: int = 1400) -> subprocess.CompletedProcess[str]:
+        asked = [*command, f"--window-size={width},900", file.as_uri()]
+        return subprocess.run(asked, capture_output=True, text=True, timeout=120, check=True)
 
     return dom

@@ -59,13 +59,16 @@ def test_seeds_are_drawn_within_their_task():
     assert interval.low == interval.high == 0.5
 
 
-def tasks_of(made, *, third: str = "uniform", missing: str = "", gap: float = 20.0):
+def tasks_of(made, *, third: str = "uniform", missing: str = "", gap: float = 20.0, tables=()):
     runs = [
         made.record(task, name, seed, level + seed + offset + 0.1 * (len(name) * seed % 4))
         for offset, task in enumerate(("translation", "reading"))
         for name, level in (("a_soft", 40.0 + gap / 2), ("b_soft", 40.0), (third, 40.0 - gap))
         for seed in range(3)
         if not (task == "reading" and name == missing)
+    ]
+    runs += [
+        made.record(task, name, value=value) for task in tables for name, value in (("a_soft", 2.0), ("uniform", 1.0))
     ]
     return compare(made.places(*runs)).across
 
@@ -84,5 +87,8 @@ def test_what_cannot_be_put_on_the_scale_is_left_out_and_named(made):
     assert set(found.means) == {"a_soft", "uniform"}
     assert found.left_out == {"b_soft": "did not run on all tasks"}
     assert tasks_of(made, gap=0.15) is None
+    odd = tasks_of(made, tables=("captioning",))
+    assert odd.left_out == {"captioning (scenes)": "one seed"}
+    assert odd.tables == ["reading (stories)", "translation (phrases)"]
     alone = compare(made.places(made.record(value=1.0), made.record(attention="uniform", value=0.0)))
     assert alone.across is None

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import shlex
 
 import pytest
 from rich.console import Console
@@ -11,6 +12,8 @@ from attnbench.benchmarks.compare import compare
 from attnbench.benchmarks.report import markdown_table, terminal_table, write_report
 from attnbench.benchmarks.report.findings import finding
 from attnbench.benchmarks.report.numbers import DASH, amount, decimals, fixed
+from attnbench.benchmarks.report.pairwise import explanation
+from attnbench.benchmarks.report.provenance import command
 
 
 @pytest.fixture
@@ -106,6 +109,39 @@ def test_what_is_not_established_is_never_marked(made, tmp_path):
 def test_where_lower_is_better_a_lead_is_told_above_0(made):
     said = finding(compared(made, CLOSE, better="lower").tables[0])
     assert "b_soft is ahead of a_soft by 1.2 BLEU [1.0, 1.4], 3 seeds." in said
+
+
+def test_a_lead_in_percent_is_told_in_points_and_a_share_as_a_share(made):
+    def said(scale: float) -> str:
+        runs = [
+            made.record("reading", name, seed, scale * value)
+            for name, values in CLOSE.items()
+            for seed, value in enumerate(values)
+        ]
+        return finding(compare(made.places(*runs)).tables[0])
+
+    assert "a_soft is ahead of b_soft by 1.2 points of accuracy [1.0, 1.4], 3 seeds." in said(1)
+    assert "a_soft is ahead of b_soft by 0.012 of accuracy [0.010, 0.014], 3 seeds." in said(0.01)
+
+
+def test_how_pairs_are_to_be_read_follows_what_there_is(made):
+    def told(mechanisms) -> str:
+        return explanation(compared(made, mechanisms).tables[0])
+
+    assert "One seed, and no interval" in told({"a_soft": [30.0], "b_soft": [20.0]})
+    assert "a single pair" in told(CLOSE)
+    three = told({**CLOSE, "c_soft": [20.0, 21.0, 25.0]})
+    assert "corrected for all 3 pairs" in three
+    assert "new seeds on this very test set" in three
+    assert "swaps" not in three
+
+
+def test_a_command_is_told_so_that_a_shell_takes_it(made):
+    words = ["attention=additive_soft", "task.data.sizes={train: 16}", "name=$HOME's"]
+    (run,) = compare(made.places(made.record(provenance={"overrides": words}))).runs
+    assert shlex.split(command(run)) == ["attnbench", "run", *words]
+    (run,) = compare(made.places(made.record(provenance={"command": ["attnbench", "run", *words]}))).runs
+    assert shlex.split(command(run)) == ["attnbench", "run", *words]
 
 
 def test_one_seed_tells_about_two_trained_models_and_is_no_win(made):

@@ -2,10 +2,13 @@
 
 import json
 import re
+import time
 from html import unescape
+from pathlib import Path
 
 import pytest
 
+from attnbench.benchmarks.cli import main
 from attnbench.benchmarks.compare import compare
 from attnbench.benchmarks.record import find_records
 from attnbench.benchmarks.report import write_report
@@ -43,26 +46,72 @@ button("dot_soft").click();
 found.again = panels();
 for (const name of found.again) button(name).click();
 found.none = panels();
+const chart = document.querySelector(".chart:has(.legend li + li)");
+const whose = () => [...new Set([...chart.querySelectorAll("[data-of]:not(.faded)")].map((part) => part.dataset.of))].sort();
+const names_of = [...chart.querySelectorAll(".legend button")];
+found.every = whose();
+found.legend = ["mouseenter", "mouseleave", "click", "mouseleave", "click"].map((event) => {
+  names_of[1].dispatchEvent(new MouseEvent(event));
+  return whose();
+});
 found.resources = performance.getEntriesByType("resource").map((entry) => entry.name).filter((name) => !name.startsWith("data:"));
 document.body.replaceChildren(Object.assign(document.createElement("pre"), { textContent: JSON.stringify(found) }));
 """
 
+LAYOUT = """
+for (const one of document.querySelectorAll("details")) one.open = true;
+const page = document.documentElement.clientWidth;
+const box = (node) => node.getBoundingClientRect();
+const there = (node) => box(node).width > 1 && !node.closest(".unseen, .skip, caption");
+const named = (node) => `${node.tagName} ${node.textContent.slice(0, 40)}`;
+const texts = (drawing) => [...drawing.querySelectorAll("text")];
+const meet = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 3 && b.top < a.bottom - 3;
+const leaves = (a, b) => a.left < b.left - 1 || a.right > b.right + 1 || a.top < b.top - 1 || a.bottom > b.bottom + 1;
+const found = { width: innerWidth, charts: 0, wide: [], cut: [], over: [], empty: [] };
+for (const node of document.querySelectorAll("body *")) {
+  if (!there(node) || node.closest("svg")) continue;
+  if (!node.closest(".scroll") && box(node).right > page + 1) found.wide.push(named(node));
+  const [across, down] = [node.scrollWidth - node.clientWidth, node.scrollHeight - node.clientHeight];
+  const hides = getComputedStyle(node).overflowX === "hidden" && !node.closest(".matrix, .strip, select");
+  if (hides && (across > 1 || down > 1)) found.cut.push(named(node));
+}
+for (const drawing of document.querySelectorAll("svg:not(.swatch)")) {
+  found.charts += 1;
+  const frame = box(drawing);
+  const labels = texts(drawing).map((text) => [text.textContent, box(text)]);
+  found.cut.push(...labels.filter(([, at]) => leaves(at, frame)).map(([text]) => text));
+  labels.forEach(([text, at], index) => {
+    found.over.push(...labels.slice(0, index).filter(([, place]) => meet(at, place)).map(([other]) => `${text} / ${other}`));
+  });
+  const marks = [...drawing.querySelectorAll(".mark, path.mean")].map(box);
+  if (!marks.length) found.empty.push(drawing.getAttribute("aria-label"));
+  found.cut.push(...marks.filter((at) => leaves(at, frame)).map(() => "a mark"));
+}
+document.body.replaceChildren(Object.assign(document.createElement("pre"), { textContent: JSON.stringify(found) }));
+"""
+RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
+
+
+def probed(file, probe, browse, **options):
+    """What a probe says of a page whose policy lets it in beside the page's own script."""
+    text = file.read_text("utf-8").replace("script-src ", f"script-src '{digest(probe)}' ")
+    asked = file.with_name("probed.html")
+    asked.write_text(text.replace("</body>", f"<script>{probe}</script></body>"), "utf-8")
+    done = browse(asked, **options)
+    assert "CONSOLE" not in done.stderr
+    return json.loads(unescape(re.search(r"<pre>(.*)</pre>", done.stdout, re.DOTALL).group(1)))
+
 
 @pytest.fixture
 def found(made, tmp_path, browse):
-    """What the probe saw, on a page whose policy lets it in beside the page's own script."""
+    """What the probe saw."""
     made.sweep(
         tmp_path,
         seeds=(0,),
         better={"additive_hard": 20, "additive_soft": 101, "dot_hard": 30, "dot_soft": 70, "uniform": 10},
     )
     made.keep(tmp_path, made.record("translation", "a_only_one_task", 0, 50.0))
-    file = write_report(compare(find_records([tmp_path])), tmp_path).html
-    text = file.read_text("utf-8").replace("script-src ", f"script-src '{digest(PROBE)}' ")
-    file.write_text(text.replace("</body>", f"<script>{PROBE}</script></body>"), "utf-8")
-    done = browse(file)
-    assert "CONSOLE" not in done.stderr
-    return json.loads(unescape(re.search(r"<pre>(.*)</pre>", done.stdout, re.DOTALL).group(1)))
+    return probed(write_report(compare(find_records([tmp_path])), tmp_path).html, PROBE, browse)
 
 
 def test_the_page_works_in_a_browser(found):
@@ -76,4 +125,40 @@ def test_the_page_works_in_a_browser(found):
     assert found["panels"] == found["again"] == names
     assert found["fewer"] == found["still"] == [name for name in names if name != "dot_soft"]
     assert found["none"] == []
+    every = ["0", "1", "2", "3", "4"]
+    assert found["every"] == every
+    assert found["legend"] == [["1"], every, ["1"], ["1"], every]
     assert found["resources"] == []
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """The report of all published results, and the seconds that it took."""
+    folder = tmp_path_factory.mktemp("published")
+    start = time.perf_counter()
+    main(["compare", *map(str, sorted(RESULTS.iterdir())), "--out", str(folder)])
+    return folder / "report.html", time.perf_counter() - start
+
+
+def test_the_report_of_all_published_results_takes_less_than_a_minute(published):
+    file, seconds = published
+    assert seconds < 60
+    assert file.read_text("utf-8").count('<section id="task-') >= 5
+
+
+@pytest.mark.parametrize("width", [1400, 500])
+@pytest.mark.parametrize("which", ["published", "made up"])
+def test_no_text_is_cut_or_covered_and_no_chart_is_empty(which, width, made, tmp_path, browse, request):
+    if which == "published":
+        file, _ = request.getfixturevalue("published")
+    else:
+        made.sweep(tmp_path)
+        long = "a_mechanism_with_a_name_that_is_longer_than_anybody_would_like_it"
+        made.keep(tmp_path, made.record("reading", long, 0, 0.0, cost={"parameters": 1, "seconds": 1e-8}))
+        made.keep(tmp_path, made.record("other", "dot_soft", 0, 4.33e-8, cost={"seconds": 5e9}))
+        made.keep(tmp_path, made.record("other", "uniform", 0, 4.35e-8, cost={"seconds": 4e9}))
+        file = write_report(compare(find_records([tmp_path])), tmp_path).html
+    found = probed(file, LAYOUT, browse, width=width)
+    assert found["width"] == width
+    assert found["charts"] > 20
+    assert [found[wrong] for wrong in ("wide", "cut", "over", "empty")] == [[], [], [], []]

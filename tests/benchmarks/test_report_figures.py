@@ -9,6 +9,8 @@ from statistics import fmean
 import pytest
 
 from attnbench.benchmarks.compare import compare
+from attnbench.benchmarks.report.apart import apart
+from attnbench.benchmarks.report.axis import reach, ticks
 from attnbench.benchmarks.report.curves import chart, intervals, mean_curve
 from attnbench.benchmarks.report.dots import dots
 from attnbench.benchmarks.report.marks import marks
@@ -17,6 +19,7 @@ from attnbench.benchmarks.report.page import page
 from attnbench.benchmarks.report.pareto import Standing, front
 from attnbench.benchmarks.report.plane import band, plane
 from attnbench.benchmarks.report.scatter import cost_chart, cost_charts, gold_charts, undrawn
+from attnbench.benchmarks.report.sections import measures
 from attnbench.benchmarks.statistics.student import mean_interval
 
 VALUES = {
@@ -84,11 +87,33 @@ def test_a_cost_that_is_the_same_for_all_or_not_read_is_named_and_not_drawn(made
     comparison = with_costs(made, {"a": (10.0, 20.0), "b": (20.0, 30.0)})
     (table,) = comparison.tables
     assert cost_charts(table, marks(comparison)).count("<figure") == 1
-    same, missing = undrawn(table).split("–")
-    assert same == "Same for all: Parameters. "
-    assert "Peak memory" in missing
-    assert "Energy" in missing
-    assert "Time" not in missing
+    same, missing = undrawn(table).split("Not recorded: ")
+    assert same == "Same for all: parameters. "
+    assert "peak memory" in missing
+    assert "energy" in missing
+    assert "time" not in missing
+
+
+def test_intervals_that_would_hide_each_other_stand_side_by_side():
+    assert apart([10.0, 50.0, 90.0]) == [10.0, 50.0, 90.0]
+    assert apart([50.0, 10.0, 50.0, 51.0]) == pytest.approx([50 - 8 + 1 / 3, 10, 50 + 1 / 3, 50 + 8 + 1 / 3])
+    assert apart([]) == []
+
+
+def test_a_mark_at_0_stands_free_and_no_number_is_below_0():
+    for values in ([0.0, 5.0], [0.0, 0.0], [0.0]):
+        low, high = reach(values, [])
+        assert low < 0 < high
+        assert min(ticks(low, high)) == 0
+    assert reach([-2.0, 5.0], [])[0] < -2
+
+
+def test_costs_have_a_table_of_their_own(made):
+    comparison = with_costs(made, {"a": (10.0, 20.0), "b": (20.0, 30.0)})
+    first, second = re.findall("<table.*?</table>", measures(comparison.tables[0], marks(comparison)))
+    assert ("Time (s)" in first, "Time (s)" in second) == (False, True)
+    assert ("BLEU" in first, "BLEU" in second) == (True, False)
+    assert first.count("<tr") == second.count("<tr")
 
 
 def test_quality_stands_beside_attentions_where_there_is_gold(made):
@@ -151,7 +176,7 @@ def test_bands_stay_inside_the_drawing(made):
     assert "95 % interval over seeds" in figure
     heights = [float(y) for y in re.findall(r"[ML][\d.]+ (-?[\d.]+)", figure)]
     assert min(heights) >= 10
-    assert max(heights) <= 250 - 36
+    assert max(heights) <= 250 - 40
 
 
 def test_a_band_is_broken_where_there_is_no_interval(made):
@@ -180,7 +205,8 @@ def test_across_tasks_stand_means_improvements_and_profiles(made):
     assert section.count('class="band ') == section.count('class="mean ') == len(VALUES)
     table = section.partition("<tbody>")[2].partition("</tbody>")[0]
     assert f"{comparison.across.means['b_soft'].value:.2f} [" in table
-    assert "P(a_soft better than ...)" in section
+    assert "P(a_soft better than …)" in section
+    assert section.count('class="reference"') == 1
     one = page(compared(made, VALUES))
     assert 'id="across"' not in one
 
