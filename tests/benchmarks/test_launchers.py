@@ -31,6 +31,12 @@ print("at once", len(list(folder.glob("alive-*"))), "threads", sys.argv[sys.argv
 sys.stdout.flush()
 if does == "wait":
     time.sleep(600)
+if does == "parent":
+    import multiprocessing
+    child = multiprocessing.get_context("fork").Process(target=print)
+    child.start()
+    child.join()
+    does = str(child.exitcode)
 mine.unlink()
 if does == "die":
     os.kill(os.getpid(), signal.SIGKILL)
@@ -71,6 +77,12 @@ def test_a_process_that_dies_takes_no_other_with_it_and_every_end_is_told(
 def alive(folder: Path) -> list[int]:
     """The processes of the script that run."""
     return [int(path.name.split("-")[1]) for path in folder.glob("alive-*") if Path(f"/proc/{path.name[6:]}").exists()]
+
+
+@pytest.mark.parametrize("name", list(SMALL))
+def test_a_cells_process_may_start_processes_of_its_own(name: str, calls: Callable[..., list[Call]]) -> None:
+    given = calls("parent", "parent")
+    assert dict(build(name).ended(given)) == {0: Ended(0), 1: Ended(0)}
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
