@@ -13,7 +13,7 @@ from attnbench.benchmarks.statistics.student import Interval
 
 WIDTH, ROW, TOP, BOTTOM = 460.0, 26.0, 6.0, 36.0
 RIGHT = 18.0
-LETTERS = 22  # of a name that fit beside the dots
+LETTERS = 28  # of a name that fit beside the dots
 LETTER = 9.2  # the width of one, at the size that names have on a narrow page
 CAP = 4.0  # half the height of an interval's end
 

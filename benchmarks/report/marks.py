@@ -7,13 +7,13 @@ from typing import NamedTuple
 from attnbench.benchmarks.comparison import Comparison, Row
 
 COLOURS = 6
-SHAPES = ("circle", "square", "triangle", "diamond", "cross", "bar")
+SHAPES = ("circle", "square", "triangle", "diamond", "cross", "wedge")
 OUTLINES = {
     "square": "M{l} {t}H{r}V{b}H{l}Z",
     "triangle": "M{x} {t}L{r} {b}H{l}Z",
     "diamond": "M{x} {t}L{r} {y}L{x} {b}L{l} {y}Z",
     "cross": "M{l} {t}L{r} {b}M{l} {b}L{r} {t}",
-    "bar": "M{x} {t}V{b}",
+    "wedge": "M{l} {t}H{r}L{x} {b}Z",
 }
 
 

@@ -24,7 +24,7 @@ STYLE = (
     + ".page{fill:var(--surface)}text{font:12px system-ui,sans-serif;fill:var(--quiet)}"
     ".title{font-size:14px;font-weight:600;fill:var(--ink)}.name{fill:var(--ink)}"
     ".rule{stroke:var(--rule);fill:none}.frame{stroke:var(--quiet);fill:none;stroke-width:.8}"
-    ".mark{fill:var(--c);stroke:var(--surface);stroke-width:.8}.mark.cross,.mark.bar{stroke:var(--c);stroke-width:2}"
+    ".mark{fill:var(--c);stroke:var(--surface);stroke-width:.8}.mark.cross{stroke:var(--c);stroke-width:2}"
     ".spread{stroke:var(--c);stroke-width:1.2;opacity:.6;fill:none}"
     ".curve{fill:none;stroke:var(--c);stroke-width:1.8;stroke-linejoin:round}"
     ".compiled{stroke-dasharray:6 3}.context{stroke-dasharray:2 2}"

@@ -58,6 +58,40 @@ found.resources = performance.getEntriesByType("resource").map((entry) => entry.
 document.body.replaceChildren(Object.assign(document.createElement("pre"), { textContent: JSON.stringify(found) }));
 """
 
+KEYBOARD = """
+const found = {};
+const press = (node, key) => {
+  const event = new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true });
+  node.dispatchEvent(event);
+  return event.defaultPrevented;
+};
+const matrix = document.querySelector(".panels.matrix .scroll");
+const readout = matrix.closest(".view").querySelector(".readout");
+const at = () => [...matrix.querySelectorAll("td.at")].map((cell) => [cell.parentElement.rowIndex, cell.cellIndex]);
+found.matrix = ["ArrowRight", "ArrowDown", "ArrowLeft", "ArrowLeft", "x"].map((key) => [press(matrix, key), at()]);
+found.readout = readout.textContent;
+const words = document.querySelector(".panels.picture .strip").querySelectorAll("button");
+words[0].focus();
+found.strip = ["ArrowRight", "ArrowRight", "ArrowLeft", "x"].map((key) => {
+  press(document.activeElement, key);
+  return [...words].indexOf(document.activeElement);
+});
+const held = [...document.querySelectorAll(".panels.picture .panel")].map((panel) =>
+  [...panel.querySelectorAll(".strip button")].findIndex((one) => one.getAttribute("aria-pressed") === "true"));
+found.followed = [...new Set(held)];
+const clickable = "a[href], button, select, input, summary, [tabindex]";
+const lost = (node) => node.tabIndex < 0 && !node.closest(".strip");
+found.unreachable = [...document.querySelectorAll(clickable)].filter(lost).length;
+found.nameless = [...document.querySelectorAll("button, select, input, a[href], svg[role]")]
+  .filter((node) => !(node.textContent.trim() || node.getAttribute("aria-label") || node.ariaLabel)).length;
+const theme = document.getElementById("theme");
+found.themes = [1, 2, 3].map(() => {
+  theme.click();
+  return [theme.textContent, document.documentElement.dataset.theme ?? null];
+});
+document.body.replaceChildren(Object.assign(document.createElement("pre"), { textContent: JSON.stringify(found) }));
+"""
+
 LAYOUT = """
 for (const one of document.querySelectorAll("details")) one.open = true;
 const page = document.documentElement.clientWidth;
@@ -129,6 +163,24 @@ def test_the_page_works_in_a_browser(found):
     assert found["every"] == every
     assert found["legend"] == [["1"], every, ["1"], ["1"], every]
     assert found["resources"] == []
+
+
+def test_the_page_is_used_by_keyboard_alone(made, tmp_path, browse):
+    made.sweep(tmp_path, seeds=(0,))
+    found = probed(write_report(compare(find_records([tmp_path])), tmp_path).html, KEYBOARD, browse)
+    moves = [
+        [[1, 2]],
+        [[2, 2]],
+        [[2, 1]],
+        [[2, 1]],
+        [[2, 1]],
+    ]  # rows and cells count from the heads; an edge is the end
+    assert found["matrix"] == [[taken, place] for taken, place in zip([True] * 4 + [False], moves, strict=True)]
+    assert re.match(r"\w+ ← \w+: [\d.]+ %", found["readout"])
+    assert found["strip"] == [1, 2, 1, 1]
+    assert found["followed"] == [1]  # what is chosen in one mechanism's panel is shown in all
+    assert (found["unreachable"], found["nameless"]) == (0, 0)
+    assert found["themes"] == [["theme: light", "light"], ["theme: dark", "dark"], ["theme: automatic", None]]
 
 
 @pytest.fixture(scope="module")
