@@ -4,8 +4,10 @@ import base64
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Annotated
 
 import PIL.Image
+from pydantic import BeforeValidator
 
 from attnbench.tasks.base import Prediction
 from attnbench.tasks.sequence.worth import mean_weights
@@ -14,6 +16,7 @@ SMALL = 128  # pixels: the longest side of an image that may be kept without los
 LOSSLESS = 16 * 2**10  # bytes that it may then have
 LARGEST = 256  # pixels: the longest side that is kept of any other
 QUALITY = 85  # of JPEG
+Weight = Annotated[float, BeforeValidator(lambda value: 0.0 if value is None else value)]  # a file has null for NaN
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Exhibit:
     truth: list[str]
     queries: list[str]
     memory: list[str]
-    weights: list[list[float | None]]  # None: not a number
+    weights: list[list[Weight]]
     gold: list[list[bool]] | None = None
     image: str | None = None  # a data URL
     grid: tuple[int, int] | None = None

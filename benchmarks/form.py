@@ -1,9 +1,27 @@
-"""Whether a JSON text has the form of a dataclass: what reads it later may then rely on every type."""
+"""JSON that somebody else may have written: read strictly, so that what uses it may rely on every type and number."""
 
+import json
+import math
 from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+
+
+def parsed(text: bytes) -> Any:
+    """What a JSON text holds. Raises ValueError, or RecursionError for one that is nested without end.
+
+    What is no finite number is refused: JSON knows none, and no mean could hold it.
+    """
+    return json.loads(text.decode("utf-8"), parse_float=finite, parse_constant=finite)
+
+
+def finite(written: str) -> float:
+    """The number. Raises ValueError where it is none, or infinite."""
+    value = float(written)
+    if not math.isfinite(value):
+        raise ValueError(f"{written}: not a finite number")
+    return value
 
 
 @cache

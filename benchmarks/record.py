@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from attnbench.benchmarks.form import misfit
+from attnbench.benchmarks.form import misfit, parsed
 
 FORMAT = 1
 FILE = "record.json"
@@ -95,10 +95,10 @@ def read_json(path: Path, kind: Any = Any) -> Any:
     """
     try:
         text = path.read_bytes()
-        value = json.loads(text.decode("utf-8"))
+        value = parsed(text)
     except FileNotFoundError:
         return None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise RecordError(f"{path}: damaged ({error}); run its cell again") from None
     wrong = misfit(kind, text)
     if wrong is not None:
@@ -116,10 +116,10 @@ def read_record(path: Path) -> Record:
     path = path / FILE if path.is_dir() else path
     try:
         text = path.read_bytes()
-        raw = json.loads(text.decode("utf-8"))
+        raw = parsed(text)
     except FileNotFoundError:
         raise RecordError(f"{path}: no such record") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise RecordError(f"{path}: not a record ({error})") from None
     if not isinstance(raw, dict) or raw.get("format") != FORMAT:
         raise RecordError(f"{path}: not a record of format {FORMAT}")

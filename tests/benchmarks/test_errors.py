@@ -102,6 +102,17 @@ HOSTILE = {
     "a seed that is a list": ({"record.json": {"seed": [1]}}, "record.json: not a record (seed"),
     "curves that are a word": ({"record.json": {"curves": "up"}}, "record.json: not a record (curves"),
     "bytes that are no text": ({"record.json": b"\xff\xfe"}, "record.json: not a record"),
+    "a measure that is no number": ({"record.json": '{"measures": {"bleu": NaN}}'}, "record.json: not a record (NaN"),
+    "a number without end": (
+        {"record.json": '{"seed": 1e999}'},
+        "record.json: not a record (1e999: not a finite number)",
+    ),
+    "a number of 5000 digits": ({"record.json": "9" * 5000}, "record.json: not a record (Exceeds the limit"),
+    "lists without end": ({"exhibits.json": "[" * 100_000}, "exhibits.json: damaged (maximum recursion depth"),
+    "weights that are no numbers": (
+        {"exhibits.json": '[{"weights": [[Infinity]]}]'},
+        "exhibits.json: damaged (Infinity",
+    ),
     "examples that are a list": ({"examples.json": "[1]"}, "examples.json: damaged"),
     "a truth that is a number": ({"examples.json": '{"said": ["a"], "truth": [1], "each": {}}'}, "damaged (truth.0"),
     "a value that is a word": (
