@@ -8,8 +8,10 @@ from pathlib import Path
 
 import torch
 
+from attnbench.benchmarks.allocator import allocator
 from attnbench.benchmarks.provenance import commit, gpu, processor, versions
 
+WITH_GLIBC = "glibc (with jemalloc long runs on a CPU are faster: docs/speed.md)"
 DATA = ("multi30k/tok/train.en.gz", "flickr8k/Flickr8k.token.txt", "squad", "babi/en", "weights")
 
 
@@ -27,6 +29,7 @@ def findings(data_dir: str | None) -> Iterator[tuple[str, str]]:
     yield from versions().items()
     yield "commit", commit() or "not a checkout"
     yield "processor", f"{processor()}, {torch.get_num_threads()} threads"
+    yield "allocator", WITH_GLIBC if allocator() == "glibc" else allocator()
     yield "GPU", gpu() or "none that torch can use"
     yield "CUDA", str(torch.version.cuda) if torch.cuda.is_available() else "not available"
     yield "Java (METEOR, SPICE)", "found" if shutil.which("java") else "not found"

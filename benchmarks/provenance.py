@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 import attnbench
+from attnbench.benchmarks.allocator import allocator
 
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core", "datasets", "tokenizers", "sacrebleu", "numpy")
 
@@ -66,5 +67,6 @@ def provenance() -> dict[str, Any]:
         "processor": processor(),
         "threads": torch.get_num_threads(),
         "gpu": gpu(),
+        "allocator": allocator(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
