@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from attnbench.benchmarks import cost
+from attnbench.benchmarks.alarms import undrawn
 from attnbench.benchmarks.allocator import keep_freed_memory
 from attnbench.benchmarks.cell import Cell, cell_of
 from attnbench.benchmarks.claim import HEARTBEAT, Heartbeat, claim, forget
@@ -132,12 +133,14 @@ def finished(cell: Cell, built: Built, history: History, spent: Mapping[str, int
     curve = history.curves[f"val/{task.primary}"]
     chosen = curve.index(max(curve) if task.better == "higher" else min(curve))
     validation = {n.removeprefix("val/"): v[chosen] for n, v in history.curves.items() if n.startswith("val/")}
+    found = outcome(task, lit.judged, lit.measures, cell.selection)
+    found["alarms"] = [*found["alarms"], *undrawn(lit, chosen + 1, cell.config.budget.epochs)]
     return blank(
         cell,
         status="finished",
         primary=task.primary,
         better=task.better,
-        **outcome(task, lit.judged, lit.measures, cell.selection),
+        **found,
         validation={**validation, "epoch": chosen + 1},
         curves=dict(history.curves),
         cost=spent,
