@@ -41,7 +41,7 @@ def test_the_control_is_not_blamed() -> None:
         (6, {"expected_first": 1.0, "expected_hold": 0.5, "expected_last": 0.5}, True),
         (7, {"expected_first": 1.0, "expected_hold": 0.5, "expected_last": 0.5}, False),
         (1, {"expected_first": 0.5, "expected_hold": 0.0, "expected_last": 0.5}, False),
-        (1, {"expected_first": 0.0, "expected_hold": 0.5, "expected_last": 1.0}, False),  # drawn first of all
+        (12, {"expected_first": 0.0, "expected_hold": 0.5, "expected_last": 1.0}, False),  # drawn first of all
         (12, {"expected_first": 1.0, "expected_hold": 0.5, "expected_last": 1.0}, True),
     ],
 )
