@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 
-from attnbench.attention.selection.hard import Hard
-from attnbench.tasks.estimators import Reinforce
+from attnbench.benchmarks.choice import first_drawn
 from attnbench.tasks.lit import LitTask
 
 STILL = 0.02  # total variation, or nats, below which maps count as the same
@@ -29,15 +28,8 @@ def alarms(quality: Mapping[str, float], *, control: bool) -> list[str]:
     return found
 
 
-def undrawn(lit: LitTask, epoch: int, epochs: int) -> list[str]:
-    """A line where the epoch that was chosen comes before hard attention's first draw: it is soft attention that was trained.
-
-    Before it, all batches read the expected context (`estimator.expected_first=1` until `expected_hold` of training).
-    """
-    estimator = lit.estimator
-    if not isinstance(estimator, Reinforce) or not any(isinstance(module, Hard) for module in lit.model.modules()):
+def undrawn(lit: LitTask, epochs: int) -> list[str]:
+    """A line where hard attention was never trained on a draw: it is soft attention that was trained."""
+    if first_drawn(lit, epochs) is not None:
         return []
-    first, last = estimator.expected_first, estimator.expected_last
-    if min(first, estimator.moved(epoch / epochs, first, last)) < 1:
-        return []
-    return [f"the chosen epoch ({epoch} of {epochs}) comes before the first draw: what was tested is soft attention"]
+    return [f"no position was drawn in {epochs} epochs: what was trained is soft attention"]

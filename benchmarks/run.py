@@ -12,6 +12,7 @@ from attnbench.benchmarks import cost
 from attnbench.benchmarks.alarms import undrawn
 from attnbench.benchmarks.allocator import keep_freed_memory
 from attnbench.benchmarks.cell import Cell, cell_of
+from attnbench.benchmarks.choice import choice
 from attnbench.benchmarks.claim import HEARTBEAT, Heartbeat, claim, forget
 from attnbench.benchmarks.errors import explain
 from attnbench.benchmarks.exhibit import Exhibit
@@ -130,18 +131,18 @@ def train_and_test(cell: Cell, progress: Progressing) -> Record:
 def finished(cell: Cell, built: Built, history: History, spent: Mapping[str, int | float | None]) -> Record:
     """The record of what came out."""
     task, lit = built.task, built.lit
-    curve = history.curves[f"val/{task.primary}"]
-    chosen = curve.index(max(curve) if task.better == "higher" else min(curve))
-    validation = {n.removeprefix("val/"): v[chosen] for n, v in history.curves.items() if n.startswith("val/")}
+    choosing = choice(cell, lit)
+    epoch = choosing.epoch(history.curves[choosing.measure])
+    validation = {n.removeprefix("val/"): v[epoch - 1] for n, v in history.curves.items() if n.startswith("val/")}
     found = outcome(task, lit.judged, lit.measures, cell.selection)
-    found["alarms"] = [*found["alarms"], *undrawn(lit, chosen + 1, cell.config.budget.epochs)]
+    found["alarms"] = [*found["alarms"], *undrawn(lit, cell.config.budget.epochs)]
     return blank(
         cell,
         status="finished",
         primary=task.primary,
         better=task.better,
         **found,
-        validation={**validation, "epoch": chosen + 1},
+        validation={**validation, "epoch": epoch},
         curves=dict(history.curves),
         cost=spent,
         matching=None if built.matching is None else asdict(built.matching),

@@ -12,10 +12,11 @@ import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
-from pytorch_lightning.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint
+from pytorch_lightning.callbacks import EMAWeightAveraging, ModelCheckpoint
 from pytorch_lightning.loggers import Logger
 
 from attnbench.benchmarks.cell import Cell
+from attnbench.benchmarks.choice import choice
 from attnbench.benchmarks.flops import Config
 from attnbench.benchmarks.history import TRAINING_SHARE, History
 from attnbench.benchmarks.matching import Matching, match
@@ -110,17 +111,10 @@ def trainer(
 def fit(cell: Cell, built: Built, logger: Logger | None, progress: Progressing) -> History:
     """Trains, going on from an interrupted run's last epoch; the module then holds the best epoch's values."""
     history = History(progress, cell.config.budget.epochs)
-    best = checkpoint(cell, "best", f"val/{built.task.primary}", built.task.better)
-    last = checkpoint(
-        cell, "last", None, built.task.better
-    )  # every epoch's; Lightning's save_last skips those not best
     path = cell.folder / "last.ckpt"
-    callbacks: list[pl.Callback] = [history, best, last]
+    callbacks: list[pl.Callback] = [history, *choice(cell, built.lit).callbacks(cell), latest(cell)]
     if cell.config.budget.averaging is not None:
         callbacks.append(EMAWeightAveraging(decay=cell.config.budget.averaging))
-    if cell.config.budget.patience is not None:
-        monitor, mode = f"val/{built.task.primary}", best.mode
-        callbacks.append(EarlyStopping(monitor, patience=cell.config.budget.patience, mode=mode))
     training = trainer(cell, logger=logger, callbacks=callbacks, devices=cell.machine.devices)
     training.fit(
         built.lit, datamodule=built.task.data, ckpt_path=str(path) if readable(path) else None, weights_only=True
@@ -133,15 +127,10 @@ def fit(cell: Cell, built: Built, logger: Logger | None, progress: Progressing) 
     return history
 
 
-def checkpoint(cell: Cell, name: str, monitor: str | None, better: str) -> ModelCheckpoint:
-    """Keeps one checkpoint, written at an epoch's end: the best by `monitor`, or without it the latest."""
+def latest(cell: Cell) -> ModelCheckpoint:
+    """Keeps every epoch's state until the next, in `last.ckpt`; Lightning's own `save_last` skips those that are not best."""
     return ModelCheckpoint(
-        dirpath=cell.folder,
-        filename=name,
-        monitor=monitor,
-        mode="max" if better == "higher" else "min",
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
+        dirpath=cell.folder, filename="last", save_on_train_epoch_end=True, enable_version_counter=False
     )
 
 

@@ -7,9 +7,8 @@ import pytest
 from torch import nn
 
 from attnbench.attention.selection.hard import Hard
-from attnbench.attention.selection.softmax import Softmax
 from attnbench.benchmarks.alarms import alarms, undrawn
-from attnbench.tasks.estimators import Likelihood, Reinforce
+from attnbench.tasks.estimators import Reinforce
 
 NAN = float("nan")
 
@@ -35,28 +34,9 @@ def test_the_control_is_not_blamed() -> None:
     assert alarms({"movement": 0.0, "dependence": 0.0}, control=True) == []
 
 
-@pytest.mark.parametrize(
-    ("epoch", "shares", "told"),
-    [
-        (6, {"expected_first": 1.0, "expected_hold": 0.5, "expected_last": 0.5}, True),
-        (7, {"expected_first": 1.0, "expected_hold": 0.5, "expected_last": 0.5}, False),
-        (1, {"expected_first": 0.5, "expected_hold": 0.0, "expected_last": 0.5}, False),
-        (12, {"expected_first": 0.0, "expected_hold": 0.5, "expected_last": 1.0}, False),  # drawn first of all
-        (12, {"expected_first": 1.0, "expected_hold": 0.5, "expected_last": 1.0}, True),
-    ],
-)
-def test_hard_attention_that_was_chosen_before_its_first_draw_is_told(
-    unchecked_types: None, epoch: int, shares: dict[str, float], told: bool
-) -> None:
-    lit: Any = SimpleNamespace(estimator=Reinforce(**shares), model=nn.Sequential(Hard()))
-    assert undrawn(lit, epoch, 12) == (
-        [f"the chosen epoch ({epoch} of 12) comes before the first draw: what was tested is soft attention"]
-        if told
-        else []
-    )
-
-
-def test_what_never_draws_is_not_asked_when_it_began(unchecked_types: None) -> None:
-    soft: Any = SimpleNamespace(estimator=Reinforce(), model=nn.Sequential(Softmax()))
-    plain: Any = SimpleNamespace(estimator=Likelihood(), model=nn.Sequential(Hard()))
-    assert undrawn(soft, 1, 12) == undrawn(plain, 1, 12) == []
+@pytest.mark.parametrize(("last", "told"), [(0.5, False), (1.0, True)])
+def test_hard_attention_that_never_drew_is_told(unchecked_types: None, last: float, told: bool) -> None:
+    estimator = Reinforce(expected_first=1.0, expected_hold=0.5, expected_last=last)
+    lit: Any = SimpleNamespace(estimator=estimator, model=nn.Sequential(Hard()))
+    line = "no position was drawn in 12 epochs: what was trained is soft attention"
+    assert undrawn(lit, 12) == ([line] if told else [])
