@@ -85,7 +85,7 @@ def compare(arguments: list[str]) -> None:
     from rich.console import Console
 
     from attnbench.benchmarks.compare import compare as compared
-    from attnbench.benchmarks.places import home, records_at
+    from attnbench.benchmarks.places import home, origins, records_at
     from attnbench.benchmarks.report import terminal_table, write_report
     from attnbench.benchmarks.report.power import power_text
 
@@ -102,7 +102,7 @@ def compare(arguments: list[str]) -> None:
     if any(not effect > 0 for effect in given.effect):
         parser.error(f"--effect {' '.join(map(str, given.effect))}: a difference above 0 is wanted")
     deliver = None if given.wandb is None else delivery(given.wandb)
-    comparison = compared(records_at(given.runs), mixed=given.mixed)
+    comparison = compared(records_at(given.runs), mixed=given.mixed, places=origins(given.runs))
     if given.power or given.effect:
         print(power_text(comparison, given.effect))
         return

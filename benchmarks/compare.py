@@ -6,6 +6,7 @@ from pathlib import Path
 
 from attnbench.benchmarks.comparison import Comparison, Row, Run, Table
 from attnbench.benchmarks.evidence import aggregated, pairs_of, without_examples
+from attnbench.benchmarks.grouping import Group, grouped
 from attnbench.benchmarks.record import Record
 from attnbench.benchmarks.sameness import differences, machines, told, variant
 
@@ -17,40 +18,22 @@ class CompareError(ValueError):
     """Records that cannot be compared; the message is one line that says why, and the remedy."""
 
 
-def compare(records: Mapping[Path, Record], *, mixed: bool = False) -> Comparison:
+def compare(records: Mapping[Path, Record], *, mixed: bool = False, places: Sequence[Path] = ()) -> Comparison:
     """The comparison of all records, given by their cells' folders.
 
-    Raises CompareError where runs of one table differ in budget, data, code or anything else but mechanism and seed. `mixed`
-    compares them all the same: each variant has a row of its own, and the comparison says what differs.
+    Raises CompareError where runs of one table differ in budget, data, code or anything else but mechanism and seed. `places`,
+    where the records were asked from, are comparisons of their own: what differs from one to another has tables of its own.
+    `mixed` compares all the same: each variant has a row of its own, and the comparison says what differs.
     """
     if not records:
         raise CompareError("no records found; give folders that hold runs, such as runs/")
-    groups: dict[tuple[str, str, str], list[Run]] = defaultdict(list)
-    for run in once(Run(folder, record) for folder, record in records.items()):
-        groups[run.record.task, run.record.data, run.record.model].append(run)
-    titles = table_titles(list(groups))
-    tables = [table(groups[key], titles[key], mixed=mixed) for key in sorted(groups)]
+    tables = [table(group, mixed=mixed) for group in grouped(records, places, mixed=mixed)]
     return Comparison(tables, mechanisms(tables), warnings(tables), aggregated(tables))
 
 
-def once(runs: Iterable[Run]) -> list[Run]:
-    """Each cell once, the finished record where there are several."""
-    cells: dict[str, Run] = {}
-    for run in runs:
-        known = cells.get(run.record.cell)
-        if known is None or (run.record.finished and not known.record.finished):
-            cells[run.record.cell] = run
-    return list(cells.values())
-
-
-def table_titles(keys: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], str]:
-    """`task (data)`, with the model where that alone would not tell two tables apart."""
-    pairs = [key[:2] for key in keys]
-    return {key: f"{key[0]} ({', '.join(key[1:] if pairs.count(key[:2]) > 1 else key[1:2])})" for key in keys}
-
-
-def table(runs: Sequence[Run], title: str, *, mixed: bool) -> Table:
+def table(group: Group, *, mixed: bool) -> Table:
     """The table of one task. Raises CompareError."""
+    runs, title = group.runs, group.title
     finished = [run.record for run in runs if run.record.finished]
     differing = differences(finished)
     if differing and not mixed:
@@ -59,7 +42,9 @@ def table(runs: Sequence[Run], title: str, *, mixed: bool) -> Table:
         )
     first = finished[0] if finished else runs[0].record
     found = rows(runs, differing, title, mixed=mixed)
-    warned = [f"mixed on request: runs differ in {told(differing)}"] if differing else []
+    warned = [group.warning] if group.warning else []
+    if differing:
+        warned.append(f"mixed on request: runs differ in {told(differing)}")
     hosts = machines(finished)
     if len(hosts) > 1:
         warned.append(f"runs come from different machines ({'; '.join(hosts)}): their times do not compare")
@@ -74,6 +59,7 @@ def table(runs: Sequence[Run], title: str, *, mixed: bool) -> Table:
         rows=found,
         warnings=[*warned, *unmatched(found), *collapsed(found), *seed_warnings(found), *without_examples(pairs)],
         title=title,
+        place=group.place,
         pairs=pairs,
     )
 

@@ -107,7 +107,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """One task on one data set with one model. `primary` is empty where nothing finished."""
+    """One task on one data set with one model. `primary` is empty where nothing finished.
+
+    `place` names the comparison that its runs were given in, where another one has a table of the same task.
+    """
 
     task: str
     data: str
@@ -117,12 +120,13 @@ class Table:
     rows: Sequence[Row]
     warnings: Sequence[str] = ()
     title: str = ""
+    place: str = ""
     pairs: Sequence[Pair] = ()  # of all mechanisms, on the primary measure
 
     @property
     def key(self) -> str:
         """A name that no other table of the comparison has."""
-        return f"{self.task}/{self.data}/{self.model}"
+        return "/".join(part for part in (self.task, self.data, self.model, self.place) if part)
 
     def row(self, mechanism: str) -> Row | None:
         """The mechanism's row, None where it has none."""

@@ -13,6 +13,11 @@ def records_at(places: Sequence[str]) -> dict[Path, Record]:
     return find_records([folder for place in places for folder in folders(place)])
 
 
+def origins(places: Sequence[str]) -> list[Path]:
+    """The place on this machine that holds each one's records: what `records_at` gives of it is there or below."""
+    return [home(place) if place.startswith(REMOTE) else Path(place) for place in places]
+
+
 def folders(place: str) -> list[Path]:
     """The place itself, or the folders that the records of a W&B project were brought to."""
     if not place.startswith(REMOTE):

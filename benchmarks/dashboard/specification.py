@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from attnbench.benchmarks.compare import table_titles
 from attnbench.benchmarks.errors import InputError
+from attnbench.benchmarks.grouping import table_titles
 from attnbench.benchmarks.record import Record
 from attnbench.benchmarks.report.numbers import label
 from attnbench.benchmarks.wandb_mode import Project

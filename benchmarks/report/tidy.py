@@ -3,9 +3,10 @@
 import csv
 import io
 
-from attnbench.benchmarks.comparison import Comparison, Row
+from attnbench.benchmarks.comparison import Comparison, Row, Table
 
-HEADER = ("task", "data", "model", "mechanism", "group", "measure", "mean", "spread", "low", "high", "seeds", "by_seed")
+NAMES = ("task", "data", "model", "comparison")
+HEADER = (*NAMES, "mechanism", "group", "measure", "mean", "spread", "low", "high", "seeds", "by_seed")
 
 
 def csv_text(comparison: Comparison) -> str:
@@ -18,24 +19,13 @@ def csv_text(comparison: Comparison) -> str:
     writer.writerow(HEADER)
     for table in comparison.tables:
         for row in table.rows:
-            writer.writerows((table.task, table.data, table.model, row.mechanism, *line) for line in lines(row))
+            writer.writerows((*naming(table), row.mechanism, *line) for line in lines(row))
     return buffer.getvalue()
 
 
 PAIRS = (
-    *(
-        "task",
-        "data",
-        "model",
-        "measure",
-        "first",
-        "second",
-        "difference",
-        "low",
-        "high",
-        "seed_error",
-        "example_error",
-    ),
+    *NAMES,
+    *("measure", "first", "second", "difference", "low", "high", "seed_error", "example_error"),
     *("p", "p_holm", "p_swaps", "hedges_g", "chance_better", "seeds", "examples", "verdict"),
 )
 
@@ -52,9 +42,14 @@ def pairs_text(comparison: Comparison) -> str:
             numbers = (found.value, *edges, found.seed_error, found.example_error, found.p, pair.corrected)
             sizes = (pair.examples_p, pair.effect, pair.chance, found.seeds, found.examples)
             values = ["" if value is None else repr(value) for value in (*numbers, *sizes)]
-            names = (table.task, table.data, table.model, table.primary, pair.first, pair.second)
+            names = (*naming(table), table.primary, pair.first, pair.second)
             writer.writerow((*names, *values, pair.verdict))
     return buffer.getvalue()
+
+
+def naming(table: Table) -> tuple[str, str, str, str]:
+    """What tells the table from others, as NAMES name it."""
+    return table.task, table.data, table.model, table.place
 
 
 def lines(row: Row) -> list[tuple[str, ...]]:

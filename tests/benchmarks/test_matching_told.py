@@ -33,7 +33,7 @@ def test_a_budget_that_is_not_met_is_warned_of_in_one_line(made):
 def test_the_report_shows_residual_sizes_and_reference(made, tmp_path):
     runs = [made.record(matching=NEAR), made.record(attention="dot_soft", matching=OFF)]
     paths = write_report(compare(made.places(*runs)), tmp_path)
-    assert "translation,phrases,plain,dot_soft,matching,residual,-0.082,,,,1,0=-0.082" in paths.csv.read_text("utf-8")
+    assert "translation,phrases,plain,,dot_soft,matching,residual,-0.082,,,,1,0=-0.082" in paths.csv.read_text("utf-8")
     for text in (paths.markdown.read_text("utf-8").replace("\\", ""), paths.html.read_text("utf-8")):
         assert all(told in text for told in ("-8.20%", "no free size", "+0.30%", "hidden_dim 57"))
         assert "parameters, to the 1,000 of additive_soft" in text
