@@ -17,8 +17,8 @@ TRAINING_SHARE = 0.95  # of a cell's time; the rest is building and testing
 class History(pl.Callback):
     """One value an epoch of everything that is logged; seconds of training; seconds of every optimizer step.
 
-    Words a second count what training asked for, over steps and the loading between them, without validation. Energy is that of
-    training with validation, as its seconds are.
+    Words and examples a second count what training asked for, over steps and the loading between them, without validation.
+    Energy is that of training with validation, as its seconds are.
     """
 
     def __init__(self, progress: Progressing, epochs: int) -> None:
@@ -30,6 +30,7 @@ class History(pl.Callback):
         self.resumed = time.perf_counter()
         self.step_started = 0.0
         self.symbols = 0
+        self.examples = 0
         self.working = 0.0  # seconds of steps and of loading
         self.energy = Energy()
         self.stepped = 0.0  # when the last step ended, or the epoch began
@@ -59,7 +60,9 @@ class History(pl.Callback):
         self.working += ended - self.stepped
         self.stepped = ended
         self.energy.take()
-        self.symbols += pl_module.symbols if isinstance(pl_module, LitTask) else 0
+        if isinstance(pl_module, LitTask):
+            self.symbols += pl_module.symbols
+            self.examples += pl_module.examples
         batches = float(trainer.num_training_batches)
         epochs = trainer.current_epoch + (batch_idx + 1) / batches
         doing = f"epoch {trainer.current_epoch + 1} of {self.epochs}, step {batch_idx + 1} of {batches:.0f}"
@@ -96,16 +99,22 @@ class History(pl.Callback):
         """Symbols (words and sentence ends) that this device's training went through a second."""
         return self.symbols / self.working if self.working else None
 
+    @property
+    def examples_per_second(self) -> float | None:
+        """Training examples that this device went through a second; one that was used twice counts twice."""
+        return self.examples / self.working if self.working else None
+
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
         kept = {"curves": dict(self.curves), "steps": self.steps, "seconds": self.seconds}
-        return {**kept, "symbols": self.symbols, "working": self.working, "joules": self.energy.joules}
+        kept |= {"symbols": self.symbols, "examples": self.examples}
+        return {**kept, "working": self.working, "joules": self.energy.joules}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on from a checkpoint."""
         self.curves = defaultdict(list, state_dict["curves"])
         self.steps = list(state_dict["steps"])
         self.seconds = state_dict["seconds"]
-        self.symbols = state_dict["symbols"]
+        self.symbols, self.examples = state_dict["symbols"], state_dict["examples"]
         self.working = state_dict["working"]
         self.energy.joules = state_dict["joules"]

@@ -112,6 +112,7 @@ def train_and_test(cell: Cell, progress: Progressing) -> Record:
             "step_seconds": history.step_seconds,
             "step_seconds_spread": history.step_seconds_spread,
             "symbols_per_second": history.symbols_per_second,
+            "examples_per_second": history.examples_per_second,
             "predictions_per_second": built.lit.judged.predictions_per_second,
             "seconds": history.seconds + time.perf_counter() - testing,
             "peak_memory_bytes": memory.read(),

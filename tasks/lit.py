@@ -88,6 +88,7 @@ class LitTask(pl.LightningModule):
         self.seed = seed
         self.schedule = schedule
         self.symbols = 0  # that the last training step asked for
+        self.examples = 0  # that they belong to
         self.judged = Judged()
         self.measures: Mapping[str, float] = {}
 
@@ -119,6 +120,7 @@ class LitTask(pl.LightningModule):
         """The estimator's loss."""
         loss, output = self.estimator(self.model, batch, self.progress())
         symbols = self.symbols = int(output.symbols.sum())
+        self.examples = len(output.symbols)
         told = {"train/loss": loss.detach(), "train/nll": output.nll.detach().sum() / symbols}
         told |= {f"train/attention/{name}": value for name, value in chance(output).items()}
         self.log_dict(told, on_step=False, on_epoch=True, batch_size=symbols)

@@ -34,6 +34,7 @@ LABELS = {
     "step_seconds": "Step (ms)",
     "step_seconds_spread": "Steps' quartiles apart (ms)",
     "symbols_per_second": "Words/s",
+    "examples_per_second": "Examples/s",
     "predictions_per_second": "Predictions/s",
     "peak_memory_bytes": "Peak memory (MiB)",
     "energy_joules": "Energy (J)",
@@ -48,11 +49,13 @@ COSTS = (
     "step_seconds",
     "step_seconds_spread",
     "symbols_per_second",
+    "examples_per_second",
     "predictions_per_second",
     "peak_memory_bytes",
     "energy_joules",
 )
-AMOUNTS = ("parameters", "attention_parameters", "flops_per_example", "symbols_per_second", "predictions_per_second")
+GAINS = ("symbols_per_second", "examples_per_second", "predictions_per_second")  # what is no cost: more of it is better
+AMOUNTS = ("parameters", "attention_parameters", "flops_per_example", *GAINS)
 PERCENT = 1.5  # above it, a measure is not a share of 1
 MIB = 2**20
 

@@ -11,6 +11,7 @@ from attnbench.benchmarks.report.marks import Mark
 from attnbench.benchmarks.report.numbers import (
     AMOUNTS,
     COSTS,
+    GAINS,
     amount,
     cost,
     decimals,
@@ -22,7 +23,6 @@ from attnbench.benchmarks.report.numbers import (
 from attnbench.benchmarks.report.pareto import Standing, front
 from attnbench.benchmarks.report.plane import Plane, axes, figure, inside, legend, owned, plane
 
-GAINS = ("symbols_per_second", "predictions_per_second")  # what is no cost: more of it is better
 GOLD = ("mass_on_gold", "pointing_hit", "alignment_error_rate", "evidence_hit", "evidence_mass")
 SPENT = [name for name in COSTS if name not in GAINS]
 Points = Mapping[str, tuple[Summary, Summary]]

@@ -44,6 +44,7 @@ class TrainingSpeed:
     precision: str
     steps: int
     symbols_per_second: float
+    examples_per_second: float
     step_seconds: float
     step_quartiles: tuple[float, float]
     peak_memory_bytes: int | None
@@ -131,6 +132,7 @@ def measured(cell: Cell, steps: int, warm_up: int) -> TrainingSpeed:
             built.lit, datamodule=built.task.data
         )
     assert diary.symbols_per_second is not None
+    assert diary.examples_per_second is not None
     assert diary.step_seconds is not None
     low, high = np.quantile(diary.steps, (0.25, 0.75)).tolist()
     return TrainingSpeed(
@@ -142,6 +144,7 @@ def measured(cell: Cell, steps: int, warm_up: int) -> TrainingSpeed:
         precision=cell.machine.resolved_precision,
         steps=len(diary.steps),
         symbols_per_second=diary.symbols_per_second,
+        examples_per_second=diary.examples_per_second,
         step_seconds=diary.step_seconds,
         step_quartiles=(low, high),
         peak_memory_bytes=memory.read(),
@@ -173,6 +176,7 @@ def table(speed: TrainingSpeed) -> Table:
     memory = "–" if speed.peak_memory_bytes is None else f"{speed.peak_memory_bytes / 2**20:,.0f} MiB"
     rate, share = speed.flops_per_second, speed.share
     shown.add_row("target words a second", f"{speed.symbols_per_second:,.0f}")
+    shown.add_row("examples a second", f"{speed.examples_per_second:,.1f}")
     shown.add_row("step, median and quartiles", f"{speed.step_seconds:.4f} s ({low:.4f} to {high:.4f})")
     shown.add_row("peak memory", memory)
     shown.add_row("products", "–" if rate is None else f"{rate / 1e9:,.1f} GFLOP/s")

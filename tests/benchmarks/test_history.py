@@ -38,7 +38,7 @@ def epoch(history: History, clock: SimpleNamespace, module: LitTask) -> None:
     for number, symbols in enumerate((10, 30)):
         clock.seconds += 1.0
         history.on_train_batch_start(TRAINER, module, None, number)
-        module.symbols = symbols
+        module.symbols, module.examples = symbols, 2
         clock.seconds += 4.0
         history.on_train_batch_end(TRAINER, module, None, None, number)
     clock.seconds += 100.0
@@ -49,10 +49,11 @@ def test_words_a_second_count_steps_and_loading_but_no_validation(
     clock: SimpleNamespace, unchecked_types: None
 ) -> None:
     history, module = History(Silent(), 2), unmade()
-    assert history.symbols_per_second is None
+    assert history.symbols_per_second is history.examples_per_second is None
     epoch(history, clock, module)
     epoch(history, clock, module)
     assert history.symbols_per_second == pytest.approx(80 / 20)
+    assert history.examples_per_second == pytest.approx(8 / 20)
     assert history.step_seconds == 4.0
 
 
@@ -73,4 +74,5 @@ def test_an_interrupted_run_goes_on_counting(clock: SimpleNamespace, unchecked_t
     epoch(resumed, clock, module)
     assert resumed.energy.joules == 14.0
     assert resumed.symbols_per_second == pytest.approx(80 / 20)
+    assert resumed.examples_per_second == pytest.approx(8 / 20)
     assert len(resumed.steps) == 4

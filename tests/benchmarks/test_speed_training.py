@@ -25,11 +25,12 @@ def test_the_warm_up_is_not_counted(monkeypatch: pytest.MonkeyPatch, unchecked_t
     for number, seconds in enumerate((50.0, 40.0, 3.0, 5.0)):
         clock.seconds += 1.0  # loading
         diary.on_train_batch_start(trainer, module, None, number)
-        module.symbols = 20
+        module.symbols, module.examples = 20, 5
         clock.seconds += seconds
         diary.on_train_batch_end(trainer, module, None, None, number)
     assert diary.steps == [3.0, 5.0]
     assert diary.symbols_per_second == pytest.approx(40 / 10)
+    assert diary.examples_per_second == pytest.approx(10 / 10)
 
 
 def test_a_cell_is_trained_for_the_steps_that_were_asked_for_and_no_longer(
