@@ -74,7 +74,7 @@ class Warmed(History):
         self.seen += 1
         if self.seen == self.warm_up:
             self.steps.clear()
-            self.symbols, self.working = 0, 0.0
+            self.symbols, self.examples, self.working = 0, 0, 0.0
 
 
 def training_speed(arguments: Sequence[str]) -> None:
