@@ -10,22 +10,24 @@ from attnbench.benchmarks.record import find_records
 from attnbench.benchmarks.report import markdown_table
 from attnbench.benchmarks.speed.joeynmt import table as beside
 
-BLOCK = re.compile(r"(?P<head><!-- (?P<kind>table|beside): (?P<place>\S+) -->\n).*?(?P<tail><!-- end -->)", re.DOTALL)
+BLOCK = re.compile(
+    r"(?P<head><!-- (?P<kind>table|beside): (?P<place>[^\n]+?) -->\n).*?(?P<tail><!-- end -->)", re.DOTALL
+)
 
 
 def with_tables(page: str, root: Path) -> str:
     """The page with its blocks, which end with `<!-- end -->`, made anew.
 
-    A block after `<!-- table: FOLDER -->` is made from the folder's records, one after `<!-- beside: FILE -->` from the figures
-    of a run beside JoeyNMT's.
+    A block after `<!-- table: FOLDER ... -->` is made from the folders' records, as `attnbench compare FOLDER ...` compares them
+    (`*` as a shell has it), one after `<!-- beside: FILE -->` from the figures of a run beside JoeyNMT's.
     """
 
     def table(block: re.Match[str]) -> str:
-        place = root / block["place"]
         if block["kind"] == "beside":
-            made = beside(json.loads(place.read_text("utf-8")))
+            made = beside(json.loads((root / block["place"]).read_text("utf-8")))
         else:
-            made = markdown_table(compare(find_records([place])))
+            places = [place for pattern in block["place"].split() for place in sorted(root.glob(pattern))]
+            made = markdown_table(compare(find_records(places), places=places))
         return f"{block['head']}{made.strip()}\n{block['tail']}"
 
     return BLOCK.sub(table, page)
