@@ -21,6 +21,7 @@ test: install lint types
 	$(BIN)/python -m pytest -n 2
 
 tables: install
+	for folder in benchmarks/results/*/; do $(BIN)/attnbench compare $$folder || exit 1; done
 	$(BIN)/python -m attnbench.benchmarks.readme README.md docs/results.md docs/speed.md
 
 lint: install

@@ -17,10 +17,12 @@ from hydra.utils import instantiate
 from torchvision.models import squeezenet1_1
 
 from attnbench.benchmarks.cli import main
+from attnbench.benchmarks.compare import compare
 from attnbench.benchmarks.cost import parameters
 from attnbench.benchmarks.listing import options
 from attnbench.benchmarks.readme import with_tables
 from attnbench.benchmarks.record import find_records
+from attnbench.benchmarks.report import write_report
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -126,6 +128,14 @@ def test_tables_are_those_of_the_records(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
     assert "<!-- end -->" in text
     assert with_tables(text, (ROOT / page).parent) == text
+
+
+@pytest.mark.parametrize("folder", sorted((ROOT / "benchmarks" / "results").iterdir()), ids=lambda folder: folder.name)
+def test_published_reports_are_those_of_the_records(folder: Path, tmp_path: Path) -> None:
+    made = write_report(compare(find_records([folder]), places=[folder]), tmp_path)
+    for new in (made.csv, made.pairs, made.markdown):
+        assert (folder / "report" / new.name).read_text("utf-8") == new.read_text("utf-8"), "make tables writes it anew"
+    assert (folder / "report" / made.html.name).exists()
 
 
 def files_of(page: str) -> dict[str, str]:
