@@ -7,11 +7,11 @@ from pathlib import Path
 
 from attnbench.benchmarks.compare import compare
 from attnbench.benchmarks.record import find_records
-from attnbench.benchmarks.report import markdown_table
+from attnbench.benchmarks.report import markdown_details, markdown_table
 from attnbench.benchmarks.speed.joeynmt import table as beside
 
 BLOCK = re.compile(
-    r"(?P<head><!-- (?P<kind>table|beside): (?P<place>[^\n]+?) -->\n).*?(?P<tail><!-- end -->)", re.DOTALL
+    r"(?P<head><!-- (?P<kind>table|details|beside): (?P<place>[^\n]+?) -->\n).*?(?P<tail><!-- end -->)", re.DOTALL
 )
 
 
@@ -19,7 +19,8 @@ def with_tables(page: str, root: Path) -> str:
     """The page with its blocks, which end with `<!-- end -->`, made anew.
 
     A block after `<!-- table: FOLDER ... -->` is made from the folders' records, as `attnbench compare FOLDER ...` compares them
-    (`*` as a shell has it), one after `<!-- beside: FILE -->` from the figures of a run beside JoeyNMT's.
+    (`*` as a shell has it); one after `<!-- details: FOLDER ... -->` has all measures of every task; one after
+    `<!-- beside: FILE -->` the figures of a run beside JoeyNMT's.
     """
 
     def table(block: re.Match[str]) -> str:
@@ -27,7 +28,8 @@ def with_tables(page: str, root: Path) -> str:
             made = beside(json.loads((root / block["place"]).read_text("utf-8")))
         else:
             places = [place for pattern in block["place"].split() for place in sorted(root.glob(pattern))]
-            made = markdown_table(compare(find_records(places), places=places))
+            written = markdown_table if block["kind"] == "table" else markdown_details
+            made = written(compare(find_records(places), places=places))
         return f"{block['head']}{made.strip()}\n{block['tail']}"
 
     return BLOCK.sub(table, page)

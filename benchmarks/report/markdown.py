@@ -21,7 +21,16 @@ def markdown_table(comparison: Comparison) -> str:
     """The table alone: all columns of a single task with its signatures below, else the overview of all tasks."""
     if len(comparison.tables) != 1:
         return pipes(overview(comparison), with_notes=True)
-    (table,) = comparison.tables
+    return all_measures(comparison.tables[0])
+
+
+def markdown_details(comparison: Comparison) -> str:
+    """All columns of every task, each below its title."""
+    return "\n\n".join(f"**{plain(table.title)}**\n\n{all_measures(table)}" for table in comparison.tables)
+
+
+def all_measures(table: Table) -> str:
+    """All columns of a task, and its signatures below."""
     return "\n".join([pipes(detail(table)), *signature_lines(table)])
 
 

@@ -20,6 +20,14 @@ def test_a_block_compares_all_its_folders(made, tmp_path, places):
     assert "translation (phrases, long): BLEU" in page
 
 
+def test_a_block_of_details_has_all_measures_of_every_task(made, tmp_path):
+    made.keep(tmp_path / "results", made.record(value=10.0))
+    made.keep(tmp_path / "results", made.record("reading", value=20.0))
+    page = with_tables(PAGE.replace("table", "details").format("results"), tmp_path)
+    assert page.index("**reading (stories)**") < page.index("| 20.0") < page.index("**translation (phrases)**")
+    assert page.count("NLL (nats)") == 2
+
+
 def test_a_block_of_no_records_is_refused(tmp_path):
     with pytest.raises(CompareError, match="no records found"):
         with_tables(PAGE.format("results/*"), tmp_path)
