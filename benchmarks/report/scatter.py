@@ -24,7 +24,8 @@ from attnbench.benchmarks.report.pareto import Standing, front
 from attnbench.benchmarks.report.plane import Plane, axes, figure, inside, legend, owned, plane
 
 GOLD = ("mass_on_gold", "pointing_hit", "alignment_error_rate", "evidence_hit", "evidence_mass")
-SPENT = [name for name in COSTS if name not in GAINS]
+SPREAD = "step_seconds_spread"  # what is no cost: it tells how steady one is
+SPENT = [name for name in COSTS if name not in (*GAINS, SPREAD)]
 Points = Mapping[str, tuple[Summary, Summary]]
 
 
