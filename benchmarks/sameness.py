@@ -7,6 +7,8 @@ from attnbench.benchmarks.record import Record
 
 SHOWN = 3  # differences that a message names
 MACHINE = ("processor", "gpu", "threads")
+DRAWN = "train/attention/"  # curves that only draws have
+OURS = "attnbench.tasks.estimators."
 ELSEWHERE = ("attention", "budget", "seed")  # parts of the config that may differ, or that are looked at by themselves
 
 
@@ -34,11 +36,31 @@ def conditions(record: Record) -> dict[str, str]:
 
 
 def differences(records: Sequence[Record]) -> dict[str, list[str]]:
-    """The conditions that differ, with all their values."""
-    each = [conditions(record) for record in records]
-    names = dict.fromkeys(name for named in each for name in named)
-    values = {name: list(dict.fromkeys(named.get(name, "missing") for named in each)) for name in names}
+    """The conditions that differ, with all their values; of what nothing was drawn in, not how draws would have been trained."""
+    ours = all(estimator(record).startswith(OURS) for record in records)
+    each = [(conditions(record), ours and not drew(record)) for record in records]
+    names = dict.fromkeys(name for named, _ in each for name in named)
+    values = {
+        name: list(dict.fromkeys(named.get(name, "missing") for named, free in each if not (free and of_draws(name))))
+        for name in names
+    }
     return {name: found for name, found in values.items() if len(found) > 1}
+
+
+def estimator(record: Record) -> str:
+    """The class that made the loss: ours train what draws no position by its likelihood, whatever their options."""
+    config = record.provenance.get("config", {}).get("estimator")
+    return str(config.get("_target_", "")) if isinstance(config, Mapping) else ""
+
+
+def drew(record: Record) -> bool:
+    """Whether positions were drawn in training."""
+    return record.selection == "hard" or any(name.startswith(DRAWN) for name in record.curves)
+
+
+def of_draws(name: str) -> bool:
+    """Whether a condition is an option of how draws are trained."""
+    return name.startswith("estimator.") and name != "estimator.label_smoothing"
 
 
 def told(differing: Mapping[str, Sequence[str]]) -> str:

@@ -87,6 +87,35 @@ def test_another_estimator_or_model_option_is_another_condition(made):
     assert len(compare(made.places(configured("a_soft", "symbol"), configured("b_soft", "symbol"))).tables) == 1
 
 
+def estimated(made, selection: str, **options: object) -> object:
+    config = {"estimator": {"_target_": "attnbench.tasks.estimators.Reinforce", "label_smoothing": 0.1, **options}}
+    origin = {**made.record().provenance, "config": config}
+    return made.record(attention=f"additive_{selection}", selection=selection, provenance=origin)
+
+
+def test_how_draws_are_trained_is_no_condition_of_what_draws_nothing(made):
+    soft, hard = estimated(made, "softmax", expected_hold=0.1), estimated(made, "hard", expected_hold=0.5, samples=2)
+    assert len(compare(made.places(soft, hard, estimated(made, "uniform"))).tables) == 1
+    other = replace(estimated(made, "hard", expected_hold=0.1, samples=2), attention="dot_hard")
+    with pytest.raises(CompareError, match=r"estimator\.expected_hold \(0\.5, 0\.1\)"):
+        compare(made.places(soft, hard, other))
+
+
+@pytest.mark.parametrize(
+    "options", [{"label_smoothing": 0.0}, {"_target_": "mine.Estimator", "weight": 2.0}], ids=["smoothing", "plugin"]
+)
+def test_what_an_estimator_does_to_every_mechanism_is_a_condition_of_all(made, options):
+    with pytest.raises(CompareError, match=r"estimator\."):
+        compare(made.places(estimated(made, "softmax"), estimated(made, "uniform", **options)))
+
+
+def test_what_drew_in_training_is_held_to_its_estimator_whatever_its_selection_is_called(made):
+    drew = {"curves": {"train/attention/entropy": [1.0], "val/bleu": [1.0]}}
+    runs = [replace(estimated(made, name, samples=n), **drew) for n, name in enumerate(("mine", "other"), 1)]
+    with pytest.raises(CompareError, match=r"estimator\.samples \(1, 2\)"):
+        compare(made.places(*runs))
+
+
 def test_seeds_in_the_config_are_no_difference(made):
     origin = made.record().provenance
     runs = [
