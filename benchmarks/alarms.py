@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from attnbench.benchmarks.choice import first_drawn
+from attnbench.benchmarks.kept import first_drawn
 from attnbench.tasks.lit import LitTask
 
 STILL = 0.02  # total variation, or nats, below which maps count as the same

@@ -12,7 +12,6 @@ from attnbench.benchmarks import cost
 from attnbench.benchmarks.alarms import undrawn
 from attnbench.benchmarks.allocator import keep_freed_memory
 from attnbench.benchmarks.cell import Cell, cell_of
-from attnbench.benchmarks.choice import choice
 from attnbench.benchmarks.claim import HEARTBEAT, Heartbeat, claim, forget
 from attnbench.benchmarks.errors import explain
 from attnbench.benchmarks.exhibit import Exhibit
@@ -102,7 +101,7 @@ def train_and_test(cell: Cell, progress: Progressing) -> Record:
     failure: Record | None = None
     try:
         logger = built.sink.open(cell, primary=built.task.primary, better=built.task.better)
-        history = fit(cell, built, logger, progress)
+        history, epoch = fit(cell, built, logger, progress)
         testing = time.perf_counter()
         trainer(cell, logger=logger, callbacks=[], devices=1).test(built.lit, datamodule=built.task.data, verbose=False)
         spent = {
@@ -119,7 +118,7 @@ def train_and_test(cell: Cell, progress: Progressing) -> Record:
             "energy_joules": history.energy.joules,
         }
         shown = write_files(cell, built)
-        record = finished(cell, built, history, {**spent, "total_seconds": time.perf_counter() - started})
+        record = finished(cell, built, history, epoch, {**spent, "total_seconds": time.perf_counter() - started})
         built.sink.deliver(record, shown, cell.folder)
     except BaseException as error:
         failure = blank(cell, status="failed", error=explain(error) if isinstance(error, Exception) else "interrupted")
@@ -129,11 +128,9 @@ def train_and_test(cell: Cell, progress: Progressing) -> Record:
     return record
 
 
-def finished(cell: Cell, built: Built, history: History, spent: Mapping[str, int | float | None]) -> Record:
-    """The record of what came out."""
+def finished(cell: Cell, built: Built, history: History, epoch: int, spent: Mapping[str, int | float | None]) -> Record:
+    """The record of what came out of the epoch (from 1) that was chosen."""
     task, lit = built.task, built.lit
-    choosing = choice(cell, lit)
-    epoch = choosing.epoch(history.curves[choosing.measure])
     validation = {n.removeprefix("val/"): v[epoch - 1] for n, v in history.curves.items() if n.startswith("val/")}
     found = outcome(task, lit.judged, lit.measures, cell.selection)
     found["alarms"] = [*found["alarms"], *undrawn(lit, cell.config.budget.epochs)]

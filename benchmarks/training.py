@@ -16,9 +16,9 @@ from pytorch_lightning.callbacks import EMAWeightAveraging, ModelCheckpoint
 from pytorch_lightning.loggers import Logger
 
 from attnbench.benchmarks.cell import Cell
-from attnbench.benchmarks.choice import choice
 from attnbench.benchmarks.flops import Config
 from attnbench.benchmarks.history import TRAINING_SHARE, History
+from attnbench.benchmarks.kept import keeping
 from attnbench.benchmarks.matching import Matching, match
 from attnbench.benchmarks.progress import Progressing
 from attnbench.benchmarks.sink import Sink
@@ -108,11 +108,11 @@ def trainer(
     )
 
 
-def fit(cell: Cell, built: Built, logger: Logger | None, progress: Progressing) -> History:
-    """Trains, going on from an interrupted run's last epoch; the module then holds the best epoch's values."""
+def fit(cell: Cell, built: Built, logger: Logger | None, progress: Progressing) -> tuple[History, int]:
+    """Trains, going on from an interrupted run's last epoch; the module then holds the values of the best epoch, told too."""
     history = History(progress, cell.config.budget.epochs)
     path = cell.folder / "last.ckpt"
-    callbacks: list[pl.Callback] = [history, *choice(cell, built.lit).callbacks(cell), latest(cell)]
+    callbacks = [history, *keeping(cell, built.lit)]
     if cell.config.budget.averaging is not None:
         callbacks.append(EMAWeightAveraging(decay=cell.config.budget.averaging))
     training = trainer(cell, logger=logger, callbacks=callbacks, devices=cell.machine.devices)
@@ -124,14 +124,7 @@ def fit(cell: Cell, built: Built, logger: Logger | None, progress: Progressing) 
     chosen = torch.load(cell.folder / "best.ckpt", map_location="cpu", weights_only=True)
     built.lit.load_state_dict(chosen["state_dict"])
     progress.advance(TRAINING_SHARE, "testing")
-    return history
-
-
-def latest(cell: Cell) -> ModelCheckpoint:
-    """Keeps every epoch's state until the next, in `last.ckpt`; Lightning's own `save_last` skips those that are not best."""
-    return ModelCheckpoint(
-        dirpath=cell.folder, filename="last", save_on_train_epoch_end=True, enable_version_counter=False
-    )
+    return history, chosen["epoch"] + 1
 
 
 def readable(checkpoint: Path) -> bool:

@@ -89,7 +89,7 @@ def training_speed(arguments: Sequence[str]) -> None:
     register()
     sys.argv = ["attnbench speed training", *overrides]
     with tempfile.TemporaryDirectory() as folder:
-        sys.argv.append(f"out={folder}")
+        sys.argv += [f"out={folder}", "hydra.mode=RUN"]  # one cell, though an experiment's own mode is that of sweeps
 
         def measure(config: Any) -> None:
             try:

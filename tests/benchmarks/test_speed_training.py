@@ -48,6 +48,14 @@ def test_a_cell_is_trained_for_the_steps_that_were_asked_for_and_no_longer(
     assert "target words a second" in capsys.readouterr().out
 
 
+def test_of_an_experiment_the_one_cell_that_is_named_is_measured(tmp_path: Path) -> None:
+    out = tmp_path / "speed.json"
+    words = ["experiment=soft_vs_hard", "task=translation", "attention=dot_hard", *SMALL]
+    main(["speed", "training", *words, "--steps", "3", "--warm-up", "1", "--out", str(out)])
+    found = json.loads(out.read_text())
+    assert (found["task"], found["attention"], found["steps"]) == ("translation", "dot_hard", 3)
+
+
 def test_the_peak_is_the_fastest_of_several_products(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([4.0, 2.0, *[8.0] * 8])
     monkeypatch.setattr("attnbench.benchmarks.speed.peak_rate.seconds", lambda left, right: next(times))

@@ -10,8 +10,8 @@ from torch import nn
 
 from attnbench.attention.selection.hard import Hard
 from attnbench.attention.selection.softmax import Softmax
-from attnbench.benchmarks.choice import Choice, first_drawn
 from attnbench.benchmarks.cli import main
+from attnbench.benchmarks.kept import first_drawn
 from attnbench.benchmarks.record import find_records
 from attnbench.tasks.estimators import Likelihood, Reinforce
 
@@ -43,13 +43,6 @@ def test_what_draws_nothing_may_be_chosen_from_the_first_epoch_on(unchecked_type
 
 
 @pytest.mark.parametrize(
-    ("better", "first", "epoch"), [("higher", 1, 2), ("higher", 3, 4), ("lower", 1, 1), ("lower", 2, 3)]
-)
-def test_the_best_is_looked_for_among_the_epochs_that_may_be_chosen(better: str, first: int, epoch: int) -> None:
-    assert Choice("val/bleu", better, first).epoch([1.0, 9.0, 2.0, 5.0, 5.0]) == epoch
-
-
-@pytest.mark.parametrize(
     ("overrides", "trained", "kept"),
     [
         (["attention=additive_hard", "budget.epochs=4"], 4, 3),
@@ -67,4 +60,5 @@ def test_a_run_keeps_no_epoch_before_the_first_draw(
     assert len(record.curves["val/bleu"]) == trained
     assert record.validation["epoch"] == kept
     assert torch.load(folder / "best.ckpt", weights_only=True)["epoch"] + 1 == kept
+    assert record.validation["bleu"] == record.curves["val/bleu"][kept - 1]
     assert "drawn" not in " ".join(record.alarms)
