@@ -30,6 +30,11 @@ def unbroken(title: str) -> str:
     return title.replace("-", "\N{NON-BREAKING HYPHEN}")
 
 
+def breakable(name: str) -> str:
+    """A name as HTML, which breaks after an underscore before it breaks anywhere else."""
+    return escape(name).replace("_", "_<wbr>")
+
+
 def started(start: bool) -> str:
     """The class of a cell in which a group of columns starts."""
     return ' class="starts"' if start else ""
@@ -50,7 +55,7 @@ def body_line(line: Line, mark: Mark, starts: Sequence[bool]) -> str:
     """One mechanism."""
     cells = "".join(cell(entry, start) for entry, start in zip(line.entries, starts, strict=True))
     css = ' class="control-row"' if line.control else ""
-    return f'<tr{css}><th scope="row">{mark.swatch}{escape(line.mechanism)}</th>{cells}</tr>'
+    return f'<tr{css}><th scope="row">{mark.swatch}{breakable(line.mechanism)}</th>{cells}</tr>'
 
 
 def cell(entry: Entry, start: bool) -> str:
@@ -68,7 +73,7 @@ def text_table(head: Sequence[str], lines: Iterable[Sequence[str]], caption: str
     """Texts as a table; the first of each line is its head."""
     columns = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)
     body = "".join(
-        f'<tr><th scope="row">{escape(first)}</th>' + "".join(f"<td>{escape(text)}</td>" for text in rest) + "</tr>"
+        f'<tr><th scope="row">{breakable(first)}</th>' + "".join(f"<td>{escape(text)}</td>" for text in rest) + "</tr>"
         for first, *rest in lines
     )
     return framed(f'<table class="{css}"><thead><tr>{columns}</tr></thead><tbody>{body}</tbody></table>', caption)

@@ -4,7 +4,7 @@ from html import escape
 
 from attnbench.benchmarks.comparison import Table
 from attnbench.benchmarks.report.findings import in_sentence
-from attnbench.benchmarks.report.html_table import framed
+from attnbench.benchmarks.report.html_table import breakable, framed
 from attnbench.benchmarks.report.numbers import DASH, label
 from attnbench.benchmarks.report.pairwise import better, probability
 from attnbench.benchmarks.statistics.pairs import Pair
@@ -15,9 +15,9 @@ def matrix(table: Table) -> str:
     if not table.pairs:
         return ""
     names = [row.mechanism for row in table.rows if table.primary in row.measures]
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
+    head = "".join(f'<th scope="col">{breakable(name)}</th>' for name in names)
     body = "".join(
-        f'<tr><th scope="row">{escape(one)}</th>{"".join(cell(table, one, other) for other in names)}</tr>'
+        f'<tr><th scope="row">{breakable(one)}</th>{"".join(cell(table, one, other) for other in names)}</tr>'
         for one in names
     )
     caption = f"{table.title}: by how much the row is better than the column on {in_sentence(label(table.primary))}"

@@ -100,13 +100,20 @@ const named = (node) => `${node.tagName} ${node.textContent.slice(0, 40)}`;
 const texts = (drawing) => [...drawing.querySelectorAll("text")];
 const meet = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 3 && b.top < a.bottom - 3;
 const leaves = (a, b) => a.left < b.left - 1 || a.right > b.right + 1 || a.top < b.top - 1 || a.bottom > b.bottom + 1;
-const found = { width: innerWidth, charts: 0, wide: [], cut: [], over: [], empty: [] };
+const found = { width: innerWidth, charts: 0, wide: [], cut: [], over: [], empty: [], broken: [] };
 for (const node of document.querySelectorAll("body *")) {
   if (!there(node) || node.closest("svg")) continue;
   if (!node.closest(".scroll") && box(node).right > page + 1) found.wide.push(named(node));
   const [across, down] = [node.scrollWidth - node.clientWidth, node.scrollHeight - node.clientHeight];
   const hides = getComputedStyle(node).overflowX === "hidden" && !node.closest(".matrix, .strip, select");
   if (hides && (across > 1 || down > 1)) found.cut.push(named(node));
+}
+for (const node of document.querySelectorAll("th[scope=row]")) {
+  for (const part of [...node.childNodes].filter((one) => one.nodeType === Node.TEXT_NODE && !/\\s/.test(one.data))) {
+    const range = document.createRange();
+    range.selectNodeContents(part);
+    if (range.getClientRects().length > 1) found.broken.push(named(node));
+  }
 }
 for (const drawing of document.querySelectorAll("svg:not(.swatch)")) {
   found.charts += 1;
@@ -196,7 +203,7 @@ def test_the_report_of_all_published_results_has_a_section_for_each_task(publish
 
 @pytest.mark.parametrize("width", [1400, 500])
 @pytest.mark.parametrize("which", ["published", "made up"])
-def test_no_text_is_cut_or_covered_and_no_chart_is_empty(which, width, made, tmp_path, browse, request):
+def test_nothing_is_cut_covered_or_empty_and_no_name_broken(which, width, made, tmp_path, browse, request):
     if which == "published":
         file = request.getfixturevalue("published")
     else:
@@ -209,4 +216,5 @@ def test_no_text_is_cut_or_covered_and_no_chart_is_empty(which, width, made, tmp
     found = probed(file, LAYOUT, browse, width=width)
     assert found["width"] == width
     assert found["charts"] > 20
-    assert [found[wrong] for wrong in ("wide", "cut", "over", "empty")] == [[], [], [], []]
+    wrong = ("wide", "cut", "over", "empty", "broken")
+    assert {name: found[name] for name in wrong} == {name: [] for name in wrong}

@@ -220,7 +220,8 @@ class Tags(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, [name for name, _ in attrs]))
+        if tag != "wbr":  # a place where a name may break: one an underscore
+            self.tags.append((tag, [name for name, _ in attrs]))
         self.shown += [value for _, value in attrs if value]
 
     def handle_data(self, data):
