@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-SCORES = 2**22  # that stand at a time: 16 MiB of float32; of fewer, adding up the weights' slopes takes too long
+SCORES = 2**23  # whose slopes stand at a time: 16 MiB of bfloat16; of fewer, adding up the weights' takes too long
+CACHED = 2**20  # scores that a processor works on at a time, to find them in its cache again
 
 
 class Losses(NamedTuple):
@@ -29,15 +30,15 @@ def word_loss(
 ) -> Losses:
     """The losses of p = softmax(W f + b), in float32 or better.
 
-    The same as a linear layer before `cross_entropy`. Of more than `SCORES` scores only so many stand at a time; there are no
-    second derivatives then. In `training` slopes are computed beside the losses, otherwise where they are asked for. Under
-    autocast, products are in its type.
+    The same as a linear layer before `cross_entropy`. Of more than `CACHED` scores only so many stand at a time, and of their
+    slopes `SCORES`; there are no second derivatives then. In `training` slopes are computed beside the losses, otherwise where
+    they are asked for. Under autocast, products are in its type.
     """
-    if len(features) * len(weight) <= SCORES:
+    if len(features) * len(weight) <= CACHED:
         return whole(features, weight, bias, asked)
     device = features.device.type
     kind = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else features.dtype
-    return Losses(*InPieces.apply(features.to(kind), weight.to(kind), bias, asked, training))
+    return Losses(*InPieces.apply(features.to(kind), weight, bias, asked, training))
 
 
 def whole(features: Tensor, weight: Tensor, bias: Tensor, asked: Tensor) -> Losses:
@@ -59,7 +60,7 @@ class Slopes(NamedTuple):
 
 
 class InPieces(torch.autograd.Function):
-    """nll = -log p_asked, spread = -mean_v log p_v, p = softmax(W f + b).
+    """nll = -log p_asked, spread = -mean_v log p_v, p = softmax(W f + b); products are in the type of f.
 
     In training slopes are computed beside the losses, piece by piece, for rows that all weigh 1, as those of a likelihood do
     but for one factor; if the backward pass finds that rows weigh differently, they are computed again.
@@ -70,31 +71,25 @@ class InPieces(torch.autograd.Function):
         ctx: Any, features: Tensor, weight: Tensor, bias: Tensor, asked: Tensor, training: bool
     ) -> tuple[Tensor, Tensor]:
         """The losses of each row."""
-        exact = torch.promote_types(features.dtype, torch.float32)
-        nll, spread = torch.empty(2, len(features), dtype=exact, device=features.device)
-        slopes = no_slopes(features, weight, exact) if training and any(ctx.needs_input_grad) else None
-        for piece in pieces(len(features), len(weight)):
-            scores = scored(features[piece], weight, bias).to(exact)
-            own = asked[piece].unsqueeze(1)
-            logs = torch.log_softmax(scores, dim=1)
-            nll[piece] = -logs.gather(1, own).squeeze(1)
-            spread[piece] = -logs.mean(dim=1)
-            if slopes is not None:
-                add_slopes(slopes, piece, logs.exp_(), own, features, weight)
-        ctx.save_for_backward(features, weight, bias, asked, *(slopes or ()))
+        sloped = training and any(ctx.needs_input_grad)
+        nll, spread, slopes = passed(features, weight, bias, asked, sloped=sloped)
+        ctx.save_for_backward(features, weight, bias, asked)
+        ctx.found = slopes
         return nll, spread
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, to_nll: Tensor, to_spread: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         """∂nll/∂s = p - onehot(asked); ∂spread/∂s = p - 1/words = ∂nll/∂s + onehot(asked) - 1/words."""
-        features, weight, bias, asked, *found = ctx.saved_tensors
+        features, weight, bias, asked = ctx.saved_tensors
         weights = to_nll + to_spread
-        alike = len(weights) > 0 and bool((weights == weights[0]).all())
-        if found and alike:
-            to_features, to_weight, to_bias = (slope * weights[0] for slope in found)
+        slopes, ctx.found = ctx.found, None  # a second backward pass finds them overwritten
+        if slopes is not None and len(weights) and bool((weights == weights[0]).all()):
+            for slope in slopes:
+                slope.mul_(weights[0])
         else:
-            to_features, to_weight, to_bias = weighted(weights, features, weight, bias, asked)
+            slopes = passed(features, weight, bias, asked, sloped=True, weights=weights)[2]
+        to_features, to_weight, to_bias = slopes
         if bool(to_spread.any()):
             evenly = to_spread.unsqueeze(1)
             spread_features = evenly * features
@@ -104,48 +99,51 @@ class InPieces(torch.autograd.Function):
         return to_features.to(features.dtype), to_weight.to(weight.dtype), to_bias.to(bias.dtype), None, None
 
 
+def passed(
+    features: Tensor, weight: Tensor, bias: Tensor, asked: Tensor, *, sloped: bool, weights: Tensor | None = None
+) -> tuple[Tensor, Tensor, Slopes | None]:
+    """nll, spread and, if they are wanted, slopes: of all rows, which weigh 1 or as they are told to."""
+    exact = torch.promote_types(features.dtype, torch.float32)
+    products = weight.to(features.dtype)
+    nll, spread = torch.empty(2, len(features), dtype=exact, device=features.device)
+    slopes = no_slopes(features, weight, exact) if sloped else None
+    cached = SCORES if features.is_cuda else CACHED
+    for piece in pieces(len(features), SCORES // len(weight)):
+        read = features[piece]
+        shares = read.new_empty(len(read), len(weight)) if sloped else None
+        for part in pieces(len(read), cached // len(weight)):
+            rows = slice(piece.start + part.start, piece.start + part.stop)
+            own = asked[rows].unsqueeze(1)
+            scores = scored(features[rows], products, bias, exact)
+            scores.sub_(scores.amax(dim=1, keepdim=True))
+            said, mean = scores.gather(1, own), scores.mean(dim=1, keepdim=True)
+            total = scores.exp_().sum(dim=1, keepdim=True)
+            nll[rows], spread[rows] = (total.log() - said).squeeze(1), (total.log() - mean).squeeze(1)
+            if shares is not None and slopes is not None:
+                scores.div_(total).scatter_add_(1, own, total.new_full((), -1.0).expand(own.shape))
+                if weights is not None:
+                    scores.mul_(weights[rows].unsqueeze(1))
+                slopes.bias.add_(scores.sum(dim=0))
+                shares[part] = scores
+        if shares is not None and slopes is not None:
+            slopes.features[piece] = shares @ products
+            slopes.weight.add_(shares.T @ read)
+    return nll, spread, slopes
+
+
 def no_slopes(features: Tensor, weight: Tensor, exact: torch.dtype) -> Slopes:
     """Slopes to which no piece was added yet."""
     nothing = torch.zeros_like(weight, dtype=exact)
     return Slopes(torch.empty_like(features), nothing, nothing.new_zeros(len(weight)))
 
 
-def add_slopes(
-    slopes: Slopes,
-    piece: slice,
-    shares: Tensor,
-    own: Tensor,
-    features: Tensor,
-    weight: Tensor,
-    weighing: Tensor | None = None,
-) -> None:
-    """Takes in a piece, whose likelihoods `shares` of all words it overwrites."""
-    shares.scatter_add_(1, own, shares.new_full((), -1.0).expand(own.shape))
-    if weighing is not None:
-        shares.mul_(weighing)
-    slopes.bias.add_(shares.sum(dim=0))
-    shares = shares.to(features.dtype)
-    slopes.features[piece] = shares @ weight
-    slopes.weight.add_((shares.T @ features[piece]).to(slopes.weight.dtype))
+def pieces(rows: int, height: int) -> Iterator[slice]:
+    """All rows in pieces of so many, and of one at least."""
+    height = max(1, height)
+    return (slice(start, min(start + height, rows)) for start in range(0, rows, height))
 
 
-def weighted(weights: Tensor, features: Tensor, weight: Tensor, bias: Tensor, asked: Tensor) -> Slopes:
-    """The slopes of rows that weigh differently."""
-    slopes = no_slopes(features, weight, weights.dtype)
-    for piece in pieces(len(features), len(weight)):
-        shares = torch.softmax(scored(features[piece], weight, bias).to(weights.dtype), dim=1)
-        own = asked[piece].unsqueeze(1)
-        add_slopes(slopes, piece, shares, own, features, weight, weights[piece].unsqueeze(1))
-    return slopes
-
-
-def pieces(rows: int, words: int) -> Iterator[slice]:
-    """Rows whose scores make up one piece."""
-    height = max(1, SCORES // words)
-    return (slice(start, start + height) for start in range(0, rows, height))
-
-
-def scored(features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """W f + b of some rows, in the type of the features."""
+def scored(features: Tensor, weight: Tensor, bias: Tensor, exact: torch.dtype) -> Tensor:
+    """W f + b of some rows, from products in the type of the features."""
     with torch.autocast(features.device.type, enabled=False):
-        return functional.linear(features, weight, bias.to(features.dtype))
+        return functional.linear(features, weight).to(exact).add_(bias)
