@@ -5,8 +5,8 @@ from typing import Literal, get_args
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from attnbench.tasks.sequence.both_ways import at_last, both_ways
 from attnbench.tasks.sequence.text import Vocabulary
 
 Words = Literal["positions", "gru"]
@@ -33,9 +33,8 @@ class SentenceEncoder(nn.Module):
         lengths = (sentences != Vocabulary.pad).sum(dim=1).clamp(min=1)
         if self.recurrence is None:
             return (position_encoding(lengths, *embedded.shape[1:]).to(embedded.dtype) * embedded).sum(dim=1)
-        packed = pack_padded_sequence(embedded, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        _, last = self.recurrence(packed)
-        return last[0]
+        states, _ = self.recurrence(embedded)  # padding stands behind all that counts
+        return at_last(states, sentences != Vocabulary.pad)
 
 
 def position_encoding(
@@ -72,8 +71,5 @@ class FactEncoder(nn.Module):
             sentences = sentences + self.age(ages.clamp(0, self.age.num_embeddings - 1))
         if self.fusion is None:
             return sentences
-        packed = pack_padded_sequence(sentences, mask.sum(dim=1).cpu(), batch_first=True, enforce_sorted=False)
-        states, _ = self.fusion(packed)
-        states, _ = pad_packed_sequence(states, batch_first=True, total_length=mask.shape[1])
-        forward, backward = states.chunk(2, dim=-1)
+        forward, backward = both_ways(self.fusion, sentences, mask).chunk(2, dim=-1)
         return sentences + forward + backward

@@ -5,11 +5,11 @@ from typing import Literal, get_args
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from attnbench.attention import Attention, AttentionFactory, Composed
 from attnbench.attention.selection.uniform import Uniform
 from attnbench.tasks.reading.model import Cloze, Read, Reader, log_softmax
+from attnbench.tasks.sequence.both_ways import at_last
 from attnbench.tasks.sequence.text import Vocabulary
 
 Order = Literal["document_first", "question_first"]
@@ -52,14 +52,13 @@ class DeepLstmReader(Reader):
         """One pass over the whole."""
         parts = (batch.document, batch.question)
         sequence = spliced(*(parts if self.order == "document_first" else parts[::-1]))
-        lengths = (sequence != Vocabulary.pad).sum(dim=1).cpu()
-        words = pack_padded_sequence(self.embedded(sequence), lengths, batch_first=True, enforce_sorted=False)
+        mask = sequence != Vocabulary.pad
+        words = inward = self.embedded(sequence)
         last: list[Float[Tensor, "batch hidden"]] = []
-        inward: PackedSequence = words
         for layer in self.layers:
-            said, (state, _) = layer(inward)
-            last.append(state.squeeze(0))
-            inward = words._replace(data=torch.cat([words.data, self.dropout(said.data)], dim=-1))
+            states, _ = layer(inward)  # padding stands behind all that counts
+            last.append(at_last(states, mask))
+            inward = torch.cat([words, self.dropout(states)], dim=-1)
         return Read(log_softmax(self.entity(self.dropout(torch.cat(last, dim=-1)))), [])
 
 

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from attnbench.attention import Alignment
 from attnbench.tasks.base import Model, Output, Prediction
+from attnbench.tasks.sequence.both_ways import at_last, both_ways
 from attnbench.tasks.sequence.text import Vocabulary
 
 
@@ -40,10 +40,9 @@ class Encoder(nn.Module):
         self, embedded: Float[Tensor, "batch length embedding"], mask: Bool[Tensor, "batch length"]
     ) -> tuple[Float[Tensor, "batch length state"], Float[Tensor, "batch state"]]:
         """[→y(t); ←y(t)] of each word, and [→y(last); ←y(1)]."""
-        packed = pack_padded_sequence(embedded, mask.sum(dim=1).cpu(), batch_first=True, enforce_sorted=False)
-        states, last = self.recurrence(packed)
-        states, _ = pad_packed_sequence(states, batch_first=True, total_length=embedded.shape[1])
-        return states, torch.cat([last[0], last[1]], dim=-1)
+        states = both_ways(self.recurrence, embedded, mask)
+        onward, backward = states.chunk(2, dim=-1)
+        return states, torch.cat([at_last(onward, mask), backward[:, 0]], dim=-1)
 
 
 class Encoded(NamedTuple):

@@ -1,4 +1,4 @@
-"""What a translation model reads a source sentence with: an encoder of packed sentences, so that padding is never read."""
+"""What a translation model reads a source sentence with: a recurrent encoder that never reads padding."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from attnbench.tasks.sequence.both_ways import both_ways
 from attnbench.tasks.sequence.gnmt import RESIDUAL_FROM
 from attnbench.tasks.sequence.stacked import last_states
 from attnbench.tasks.sequence.text import Vocabulary
 from attnbench.tasks.shared_dropout import SharedDropout
-from attnbench.tasks.translation.both_ways import both_ways
 
 Start = Literal["mean", "backward"]
 
@@ -69,10 +69,7 @@ class BidirectionalGru(RecurrentEncoder):
     def forward(self, source: Int[Tensor, "batch memory"]) -> Encoded:
         """The sentences as read."""
         mask = source != Vocabulary.pad
-        if source.device.type == "cpu":
-            annotations = both_ways(self.rnn, self.dropout(self.embedding(source)), mask)
-        else:
-            annotations = padded_again(self.rnn(self.packed(source, mask))[0], source.shape[1])
+        annotations = both_ways(self.rnn, self.dropout(self.embedding(source)), mask)
         if self.start == "mean":
             summary = annotations.sum(dim=1) / mask.sum(dim=1, keepdim=True)
         else:

@@ -1,18 +1,11 @@
-"""The bidirectional GRU of CPUs is torch's, over packed sentences."""
+"""The bidirectional GRU of CPUs is torch's, over packed sequences."""
 
 import torch
-from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch import nn
 
-from attnbench.tasks.translation.both_ways import both_ways
+from attnbench.tasks.sequence.both_ways import at_last, both_ways, packed, together
 
 LENGTHS = [5, 1, 7, 4]
-
-
-def packed(rnn: nn.GRU, words: Tensor, mask: Tensor) -> Tensor:
-    lengths = mask.sum(dim=1)
-    said = rnn(pack_padded_sequence(words, lengths, batch_first=True, enforce_sorted=False))[0]
-    return pad_packed_sequence(said, batch_first=True, total_length=mask.shape[1])[0]
 
 
 def test_values_and_gradients_are_those_of_torch_s_gru() -> None:
@@ -20,7 +13,7 @@ def test_values_and_gradients_are_those_of_torch_s_gru() -> None:
     rnn = nn.GRU(6, 5, bidirectional=True, batch_first=True).double()
     mask = torch.arange(7) < torch.tensor(LENGTHS).unsqueeze(1)
     found = []
-    for form in (both_ways, packed):
+    for form in (together, packed):
         words = torch.linspace(-2, 2, 4 * 7 * 6, dtype=torch.float64).view(4, 7, 6).sin().requires_grad_()
         said = form(rnn, words, mask)
         slopes = torch.autograd.grad((said * torch.arange(10).cos()).sum(), [words, *rnn.parameters()])
@@ -47,3 +40,9 @@ def test_in_bfloat16_it_stays_near_float32() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         rounded = both_ways(rnn, words, mask)
     torch.testing.assert_close(rounded.float(), both_ways(rnn, words, mask), atol=3e-2, rtol=0)
+
+
+def test_the_last_state_is_that_of_the_last_element() -> None:
+    states = torch.arange(12.0).view(3, 2, 2)
+    mask = torch.tensor([[True, True], [True, False], [False, False]])
+    assert at_last(states, mask).tolist() == [[2.0, 3.0], [4.0, 5.0], [8.0, 9.0]]

@@ -1,10 +1,11 @@
-"""A bidirectional GRU on a CPU: both directions in one product a step."""
+"""A bidirectional GRU over padded sequences, on a CPU with both directions in one product a step."""
 
 from typing import cast
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from attnbench.tasks.sequence.unrolled import updated
 
@@ -12,11 +13,26 @@ from attnbench.tasks.sequence.unrolled import updated
 def both_ways(
     rnn: nn.GRU, words: Float[Tensor, "batch memory size"], mask: Bool[Tensor, "batch memory"]
 ) -> Float[Tensor, "batch memory hidden"]:
-    """What `rnn`, of one layer in both directions, says of sentences padded at their ends; 0 for padding.
+    """What `rnn`, of one layer in both directions, says of sequences padded at their ends; 0 for padding.
 
-    torch's own takes the directions one after the other over packed words, and in its backward pass fills the gradient of all
-    words anew at every step.
+    On a CPU torch's own takes the directions one after the other over packed words, and in its backward pass fills the gradient
+    of all words anew at every step, so that time grows with the square of the length.
     """
+    return together(rnn, words, mask) if words.device.type == "cpu" else packed(rnn, words, mask)
+
+
+def packed(
+    rnn: nn.GRU, words: Float[Tensor, "batch memory size"], mask: Bool[Tensor, "batch memory"]
+) -> Float[Tensor, "batch memory hidden"]:
+    """By torch's own."""
+    sequences = pack_padded_sequence(words, mask.sum(dim=1).cpu(), batch_first=True, enforce_sorted=False)
+    return pad_packed_sequence(rnn(sequences)[0], batch_first=True, total_length=mask.shape[1])[0]
+
+
+def together(
+    rnn: nn.GRU, words: Float[Tensor, "batch memory size"], mask: Bool[Tensor, "batch memory"]
+) -> Float[Tensor, "batch memory hidden"]:
+    """Both directions in one product a step."""
     inward, back, bias_in, bias_back = (
         directions(rnn, name) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     )
@@ -39,3 +55,11 @@ def both_ways(
 def directions(rnn: nn.GRU, name: str) -> Tensor:
     """A parameter of both directions."""
     return torch.stack([cast(Tensor, getattr(rnn, f"{name}_l0{end}")) for end in ("", "_reverse")])
+
+
+def at_last(
+    states: Float[Tensor, "batch memory size"], mask: Bool[Tensor, "batch memory"]
+) -> Float[Tensor, "batch size"]:
+    """The state of each sequence's last element; of an empty one, that of its first."""
+    last = mask.sum(dim=1).clamp(min=1) - 1
+    return states[torch.arange(len(states), device=states.device), last]
