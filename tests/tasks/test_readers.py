@@ -22,6 +22,7 @@ from attnbench.attention.selection.hard import Hard
 from attnbench.attention.selection.softmax import Softmax
 from attnbench.attention.selection.sparsemax import Sparsemax
 from attnbench.attention.selection.uniform import Uniform
+from attnbench.benchmarks.speed.peak import traced
 from attnbench.tasks.attention_quality import AttentionQuality
 from attnbench.tasks.estimators import Reinforce
 from attnbench.tasks.examples import Columns
@@ -268,6 +269,22 @@ def test_drawn_looks_of_an_impatient_reader_are_each_rewarded_with_the_answer() 
     torch.testing.assert_close(rewarded[counted], expected[counted], rtol=1e-4, atol=1e-6, check_dtype=False)
 
 
+def made_up(entities: int, words: int, memory: int, batch: int) -> Cloze:
+    """Documents and questions of so many words, all of which count."""
+    return Cloze(
+        document=torch.randint(4, 9, (batch, memory)),
+        question=torch.randint(4, 9, (batch, words)),
+        mentions=torch.zeros(batch, memory, dtype=torch.long),
+        candidates=torch.ones(batch, entities, dtype=torch.bool),
+        answer=torch.zeros(batch, dtype=torch.long),
+        gold=None,
+        document_words=[],
+        question_words=[],
+        answers=[],
+        about=[],
+    )
+
+
 def kept_numbers(model: ImpatientReader, words: int, memory: int, batch: int) -> int:
     """How many numbers stay for the backward pass of reading so many question words, each storage once."""
     kept: dict[int, int] = {}
@@ -278,18 +295,7 @@ def kept_numbers(model: ImpatientReader, words: int, memory: int, batch: int) ->
         return tensor
 
     held: list[Tensor] = []
-    examples = Cloze(
-        document=torch.randint(4, 9, (batch, memory)),
-        question=torch.randint(4, 9, (batch, words)),
-        mentions=torch.zeros(batch, memory, dtype=torch.long),
-        candidates=torch.ones(batch, len(model.entities), dtype=torch.bool),
-        answer=torch.zeros(batch, dtype=torch.long),
-        gold=None,
-        document_words=[],
-        question_words=[],
-        answers=[],
-        about=[],
-    )
+    examples = made_up(len(model.entities), words, memory, batch)
     with saved_tensors_hooks(keep, lambda tensor: tensor):
         model(examples)
     return sum(kept.values())
@@ -303,6 +309,22 @@ def test_what_a_question_word_leaves_behind_does_not_hold_the_document_times_hid
     model = ImpatientReader(vocabulary, vocabulary, attention, **SIZES)
     more = kept_numbers(model, 6, memory, batch) - kept_numbers(model, 2, memory, batch)
     assert more / 4 < 8 * batch * memory
+
+
+@pytest.mark.slow
+def test_a_step_of_many_questions_on_long_documents_takes_less_than_2_gib() -> None:
+    """32 × 50 × 2000 words; the scores' hidden layer alone would be 1.5 GiB in all looks."""
+    attention = partial(Composed, score=partial(Additive, hidden_dim=128), selection=Softmax)
+    vocabulary = Vocabulary([["a", "b", "c", "d", "e"]])
+    model = ImpatientReader(vocabulary, vocabulary, attention, embedding_dim=64, hidden_dim=64, dropout=0.1)
+    optimizer = torch.optim.Adam(model.parameters())
+    batch = made_up(len(vocabulary), words=50, memory=2000, batch=32)
+
+    def step() -> None:
+        model(batch).nll.mean().backward()
+        optimizer.step()
+
+    assert 2**28 < traced(step) < 2**31
 
 
 def test_a_model_that_looks_nowhere_has_no_attention_quality() -> None:
