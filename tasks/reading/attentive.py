@@ -11,7 +11,7 @@ from attnbench.tasks.sequence.text import Vocabulary
 class AttentiveReader(EncodingReader):
     """u = [→y_q(last); ←y_q(1)]; r = attend(u, y_d); g = tanh(W_r r + W_u u); p(a) = softmax_a(e_a g).
 
-    Hermann et al. 2015, §3.2, with GRUs, and with answers from the document's entities alone as in Chen et al. 2016.
+    Hermann et al. 2015, §3.2, with answers from the document's entities alone as in Chen et al. 2016.
     Query and keys have one size, 2 hidden_dim, so that plain dot needs no projection.
     """
 

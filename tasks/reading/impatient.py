@@ -12,10 +12,10 @@ from attnbench.tasks.sequence.text import Vocabulary
 class ImpatientReader(EncodingReader):
     """r(i) = attend([y_q(i); r(i-1)], y_d) + tanh(W_rr r(i-1)), r(0) = 0; g = tanh(W_r r(|q|) + W_u u); p(a) = softmax_a(e_a g).
 
-    Hermann et al. 2015, §3.3, with GRUs, u = [→y_q(last); ←y_q(1)]. The query is the word's state beside what was gathered
-    before it, so that the additive score is the paper's vᵀ tanh(W_dm y_d(t) + W_rm r(i-1) + W_qm y_q(i)); a plain dot gets a
-    projection. Words are asked one after the other. What a word leaves behind for the backward pass grows with the document, but
-    not with document × hidden: additive scores come by the lean kernel wherever that would be 4 MiB or more.
+    Hermann et al. 2015, §3.3, u = [→y_q(last); ←y_q(1)]. The query is the word's state beside what was gathered before it, so
+    that the additive score is the paper's vᵀ tanh(W_dm y_d(t) + W_rm r(i-1) + W_qm y_q(i)); a plain dot gets a projection. Words
+    are asked one after the other. What a word leaves behind for the backward pass grows with the document, but not with
+    document × hidden: additive scores come by the lean kernel wherever that would be 4 MiB or more.
     """
 
     def __init__(

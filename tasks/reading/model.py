@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from attnbench.attention import Alignment
 from attnbench.tasks.base import Model, Output, Prediction
-from attnbench.tasks.sequence.both_ways import at_last, both_ways
+from attnbench.tasks.sequence.both_ways import BidirectionalLstm, at_last
 from attnbench.tasks.sequence.text import Vocabulary
 
 
@@ -30,17 +30,17 @@ class Cloze(NamedTuple):
 
 
 class Encoder(nn.Module):
-    """Bidirectional GRU over padded words: every word's state, and the two directions' last states."""
+    """Bidirectional LSTM over padded words: every word's state, and the two directions' last states."""
 
     def __init__(self, embedding_dim: int, hidden_dim: int) -> None:
         super().__init__()
-        self.recurrence = nn.GRU(embedding_dim, hidden_dim, bidirectional=True, batch_first=True)
+        self.recurrence = BidirectionalLstm(embedding_dim, hidden_dim)
 
     def forward(
         self, embedded: Float[Tensor, "batch length embedding"], mask: Bool[Tensor, "batch length"]
     ) -> tuple[Float[Tensor, "batch length state"], Float[Tensor, "batch state"]]:
         """[→y(t); ←y(t)] of each word, and [→y(last); ←y(1)]."""
-        states = both_ways(self.recurrence, embedded, mask)
+        states = self.recurrence(embedded, mask)
         onward, backward = states.chunk(2, dim=-1)
         return states, torch.cat([at_last(onward, mask), backward[:, 0]], dim=-1)
 

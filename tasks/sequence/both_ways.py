@@ -1,9 +1,10 @@
-"""A bidirectional GRU over padded sequences, on a CPU with both directions in one product a step."""
+"""Recurrence in both directions over padded sequences, which never reads padding and is fast on a CPU too."""
 
+from collections.abc import Callable
 from typing import cast
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -63,3 +64,31 @@ def at_last(
     """The state of each sequence's last element; of an empty one, that of its first."""
     last = mask.sum(dim=1).clamp(min=1) - 1
     return states[torch.arange(len(states), device=states.device), last]
+
+
+class BidirectionalLstm(nn.Module):
+    """[→h_j; ←h_j] of a sequence's elements; of no meaning for padding.
+
+    Both directions read forwards in one fused call, the backward one sequences that were turned round, so padding stands behind
+    all that counts and packing, which is slow on a CPU, is not needed.
+    """
+
+    def __init__(self, size: int, hidden_dim: int) -> None:
+        super().__init__()
+        self.ahead = nn.LSTM(size, hidden_dim, batch_first=True)
+        self.behind = nn.LSTM(size, hidden_dim, batch_first=True)
+
+    def forward(
+        self, words: Float[Tensor, "batch memory size"], mask: Bool[Tensor, "batch memory"]
+    ) -> Float[Tensor, "batch memory hidden"]:
+        """The states."""
+        turned = turning(mask)
+        return torch.cat([self.ahead(words)[0], turned(self.behind(turned(words))[0])], dim=-1)
+
+
+def turning(mask: Bool[Tensor, "batch length"]) -> Callable[[Tensor], Tensor]:
+    """What turns padded texts round, word by word, and leaves padding where it is."""
+    places = torch.arange(mask.shape[1], device=mask.device)
+    order: Int[Tensor, "batch length"] = torch.where(mask, mask.sum(dim=1, keepdim=True) - 1 - places, places)
+    rows = torch.arange(len(mask), device=mask.device).unsqueeze(1)
+    return lambda texts: texts[rows, order]

@@ -1,11 +1,10 @@
 """What readers read texts with: words as vectors, and stacked bidirectional LSTMs that never read padding."""
 
-from collections.abc import Callable
-
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from attnbench.tasks.sequence.both_ways import BidirectionalLstm
 from attnbench.tasks.sequence.text import Vocabulary
 from attnbench.tasks.spans.batch import Texts
 from attnbench.tasks.spans.lexicon import FORMS, Lexicon
@@ -53,8 +52,7 @@ class WordVectors(nn.Module):
 class StackedLstm(nn.Module):
     """Layers of LSTMs that read both ways: [h¹; ...; hⁿ], of size 2 · hidden_dim · layers; or the top layer's states alone.
 
-    Dropout stands on what each layer says. Both directions read forwards in one fused call, the backward one texts that were
-    turned round, so padding stands behind all that counts and packing, which is slow on a CPU, is not needed.
+    Dropout stands on what each layer says.
     """
 
     def __init__(self, size: int, hidden_dim: int, layers: int, dropout: float, *, top_alone: bool = False) -> None:
@@ -64,8 +62,7 @@ class StackedLstm(nn.Module):
         self.size = 2 * hidden_dim * (1 if top_alone else layers)
         self.top_alone = top_alone
         sizes = [size, *[2 * hidden_dim] * (layers - 1)]
-        self.onward = nn.ModuleList([nn.LSTM(size, hidden_dim, batch_first=True) for size in sizes])
-        self.back = nn.ModuleList([nn.LSTM(size, hidden_dim, batch_first=True) for size in sizes])
+        self.layers = nn.ModuleList(BidirectionalLstm(size, hidden_dim) for size in sizes)
         self.dropout = nn.Dropout(dropout)
 
     def forward(
@@ -74,18 +71,8 @@ class StackedLstm(nn.Module):
         """Every word's states, of documents that are read in windows each from its window; those of padding say nothing."""
         if windows is not None:
             return windows.join(self(windows.split(texts), windows.mask, None))
-        turned = turning(mask)
-        layers = []
-        for onward, backward in zip(self.onward, self.back, strict=True):
-            states = [onward(texts)[0], turned(backward(turned(texts))[0])]
-            texts = self.dropout(torch.cat(states, dim=-1))
-            layers.append(texts)
-        return texts if self.top_alone else torch.cat(layers, dim=-1)
-
-
-def turning(mask: Bool[Tensor, "batch length"]) -> Callable[[Tensor], Tensor]:
-    """What turns padded texts round, word by word, and leaves padding where it is."""
-    places = torch.arange(mask.shape[1], device=mask.device)
-    order: Int[Tensor, "batch length"] = torch.where(mask, mask.sum(dim=1, keepdim=True) - 1 - places, places)
-    rows = torch.arange(len(mask), device=mask.device).unsqueeze(1)
-    return lambda texts: texts[rows, order]
+        said = []
+        for layer in self.layers:
+            texts = self.dropout(layer(texts, mask))
+            said.append(texts)
+        return texts if self.top_alone else torch.cat(said, dim=-1)

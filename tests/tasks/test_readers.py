@@ -31,7 +31,7 @@ from attnbench.tasks.reading.attention_sum import AttentionSumReader
 from attnbench.tasks.reading.attentive import AttentiveReader
 from attnbench.tasks.reading.deep_lstm import DeepLstmReader, spliced
 from attnbench.tasks.reading.impatient import ImpatientReader
-from attnbench.tasks.reading.model import Cloze, EncodingReader, Reader
+from attnbench.tasks.reading.model import Cloze, Encoder, EncodingReader, Reader
 from attnbench.tasks.reading.stanford import StanfordReader
 from attnbench.tasks.reading.stories import Stories
 from attnbench.tasks.reading.stories_long import LongStories
@@ -112,9 +112,15 @@ def encoded(model: EncodingReader, batch: Cloze, index: int) -> tuple[Tensor, Te
     """One example's document states, question states, and question, by runs over its words alone."""
     document = batch.document[index][batch.document[index] != Vocabulary.pad].unsqueeze(0)
     question = batch.question[index][batch.question[index] != Vocabulary.pad].unsqueeze(0)
-    states, _ = model.document.recurrence(model.embedding(document))
-    asked, last = model.question.recurrence(model.embedding(question))
-    return states[0], asked[0], torch.cat([last[0, 0], last[1, 0]])
+    states, _ = both_directions(model.document, model.embedding(document))
+    asked, last = both_directions(model.question, model.embedding(question))
+    return states, asked, last
+
+
+def both_directions(encoder: Encoder, words: Tensor) -> tuple[Tensor, Tensor]:
+    """The states of one text's words, and those in which the directions end."""
+    ahead, behind = encoder.recurrence.ahead(words)[0][0], encoder.recurrence.behind(words.flip(1))[0][0]
+    return torch.cat([ahead, behind.flip(0)], dim=-1), torch.cat([ahead[-1], behind[-1]])
 
 
 def log_likelihood(model: Reader, batch: Cloze, index: int, entity_probs: dict[int, Tensor]) -> Tensor:

@@ -174,7 +174,7 @@ def test_the_encoder_reads_both_ways_and_no_padding() -> None:
     encoder = StackedLstm(3, 4, 2, 0.0)
     reference = torch.nn.LSTM(3, 4, 2, bidirectional=True, batch_first=True)
     for layer in range(2):
-        for suffix, lstm in (("", encoder.onward[layer]), ("_reverse", encoder.back[layer])):
+        for suffix, lstm in (("", encoder.layers[layer].ahead), ("_reverse", encoder.layers[layer].behind)):
             for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
                 getattr(reference, f"{name}_l{layer}{suffix}").data.copy_(getattr(lstm, f"{name}_l0"))
     texts, lengths = torch.randn(3, 6, 3), torch.tensor([6, 2, 1])
