@@ -108,12 +108,15 @@ for (const node of document.querySelectorAll("body *")) {
   const hides = getComputedStyle(node).overflowX === "hidden" && !node.closest(".matrix, .strip, select");
   if (hides && (across > 1 || down > 1)) found.cut.push(named(node));
 }
+const lines = (part) => {
+  const range = document.createRange();
+  range.selectNodeContents(part);
+  return [...range.getClientRects()].map((rect) => Math.round(rect.top));
+};
 for (const node of document.querySelectorAll("th[scope=row]")) {
-  for (const part of [...node.childNodes].filter((one) => one.nodeType === Node.TEXT_NODE && !/\\s/.test(one.data))) {
-    const range = document.createRange();
-    range.selectNodeContents(part);
-    if (range.getClientRects().length > 1) found.broken.push(named(node));
-  }
+  const parts = [...node.childNodes].filter((one) => one.nodeType === Node.TEXT_NODE && !/\\s/.test(one.data)).map(lines);
+  const inside = parts.some((tops) => tops.length > 1);
+  if (inside || (innerWidth > 640 && new Set(parts.flat()).size > 1)) found.broken.push(named(node));
 }
 for (const drawing of document.querySelectorAll("svg:not(.swatch)")) {
   found.charts += 1;
