@@ -31,7 +31,7 @@ def unbroken(title: str) -> str:
 
 
 def breakable(name: str) -> str:
-    """A name as HTML, which breaks after an underscore before it breaks anywhere else."""
+    """A name at the head of a row, as HTML: in a narrow page it breaks after underscores before it breaks anywhere else."""
     return escape(name).replace("_", "_<wbr>")
 
 

@@ -15,7 +15,7 @@ def matrix(table: Table) -> str:
     if not table.pairs:
         return ""
     names = [row.mechanism for row in table.rows if table.primary in row.measures]
-    head = "".join(f'<th scope="col">{breakable(name)}</th>' for name in names)
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
     body = "".join(
         f'<tr><th scope="row">{breakable(one)}</th>{"".join(cell(table, one, other) for other in names)}</tr>'
         for one in names

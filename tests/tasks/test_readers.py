@@ -317,7 +317,6 @@ def test_what_a_question_word_leaves_behind_does_not_hold_the_document_times_hid
     assert more / 4 < 8 * batch * memory
 
 
-@pytest.mark.slow
 def test_a_step_of_many_questions_on_long_documents_takes_less_than_2_gib() -> None:
     """32 × 50 × 2000 words; the scores' hidden layer alone would be 1.5 GiB in all looks."""
     attention = partial(Composed, score=partial(Additive, hidden_dim=128), selection=Softmax)
