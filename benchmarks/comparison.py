@@ -94,6 +94,11 @@ class Row:
         """On the test split, teacher-forced."""
         return summaries(self.records, lambda record: record.attention_quality)
 
+    @property
+    def all_measures(self) -> Mapping[str, Summary]:
+        """Measures, and the attention's quality under names that no measure has."""
+        return {**self.attention_quality, **self.measures}
+
     @cached_property
     def cost(self) -> Mapping[str, Summary]:
         """Parameters, seconds, bytes."""

@@ -4,12 +4,26 @@ from pathlib import Path
 from typing import NamedTuple
 
 from attnbench.benchmarks.comparison import Comparison
-from attnbench.benchmarks.report.markdown import markdown, markdown_details, markdown_table
+from attnbench.benchmarks.report.markdown import (
+    markdown,
+    markdown_by_task,
+    markdown_details,
+    markdown_listed,
+    markdown_table,
+)
 from attnbench.benchmarks.report.page import page
 from attnbench.benchmarks.report.terminal import terminal_table
 from attnbench.benchmarks.report.tidy import csv_text, pairs_text
 
-__all__ = ["ReportPaths", "markdown_details", "markdown_table", "terminal_table", "write_report"]
+__all__ = [
+    "ReportPaths",
+    "markdown_by_task",
+    "markdown_details",
+    "markdown_listed",
+    "markdown_table",
+    "terminal_table",
+    "write_report",
+]
 
 
 class ReportPaths(NamedTuple):

@@ -1,6 +1,7 @@
-"""The report's tables as plain text in cells, before any format: the overview of all tasks, and one task in full."""
+"""The report's tables as plain text in cells, before any format: all tasks on a measure, and one task in full."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
 from typing import NamedTuple
 
 from attnbench.benchmarks.comparison import Comparison, Row, Summary, Table
@@ -11,12 +12,15 @@ from attnbench.benchmarks.report.numbers import (
     cost,
     decimals,
     duration,
+    fixed,
     label,
     mean_and_margin,
     seeds,
 )
 
 COST = "Cost"  # the group of columns
+MECHANISM, TASK = "mechanism", "task"  # what the lines of a table are
+WIDE = 8  # tasks beside each other; more stand below each other
 UP, DOWN = "\u00a0↑", "\u00a0↓"  # held to the word before them
 
 
@@ -37,29 +41,61 @@ class Column(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A row: the mechanism and its cells, one a column."""
+    """A row: its head, which names the mechanism or the task, and its cells, one a column."""
 
-    mechanism: str
+    head: str
     entries: Sequence[Entry]
     control: bool = False
 
 
 class Grid(NamedTuple):
-    """A whole table; its first column, the mechanism, goes without saying."""
+    """A whole table; `corner` says what its lines are."""
 
     columns: Sequence[Column]
     lines: Sequence[Line]
+    corner: str = MECHANISM
 
 
 def overview(comparison: Comparison) -> Grid:
-    """Mechanisms × tasks on each task's primary measure, the cost beside it."""
+    """Mechanisms × tasks on each task's primary measure, the cost beside it; tasks × mechanisms where tasks are many."""
     columns = [Column(primary_title(table), table.title) for table in comparison.tables]
     lines = []
     for mechanism in comparison.mechanisms:
         entries = [overview_entry(table, table.row(mechanism)) for table in comparison.tables]
         found = [table.row(mechanism) for table in comparison.tables]
         lines.append(Line(mechanism, entries, any(row is not None and row.control for row in found)))
-    return Grid(columns, lines)
+    grid = Grid(columns, lines)
+    return turned(grid) if len(columns) > WIDE else grid
+
+
+def turned(grid: Grid) -> Grid:
+    """Tasks × mechanisms of mechanisms × tasks."""
+    tasks = [f"{column.group}: {column.title}" for column in grid.columns]
+    lines = [Line(task, [line.entries[index] for line in grid.lines]) for index, task in enumerate(tasks)]
+    return Grid([Column(line.head) for line in grid.lines], lines, TASK)
+
+
+def by_task(comparison: Comparison, name: str) -> Grid:
+    """Tasks × mechanisms on one measure or quality of attention, of those that have it; means of whole columns."""
+    tables = [table for table in comparison.tables if any(name in row.all_measures for row in table.rows)]
+    shown = [mechanism for mechanism in comparison.mechanisms if any(table.row(mechanism) for table in tables)]
+    found = {table.title: [summary_of(table.row(mechanism), name) for mechanism in shown] for table in tables}
+    digits = decimals(name, [each.mean for line in found.values() for each in line if each])
+    lines = [
+        Line(task, [Entry(mean_and_margin(each, digits), value=each.mean if each else None) for each in line])
+        for task, line in found.items()
+    ]
+    means = [
+        fmean(each.mean for each in column if each) if all(column) else None
+        for column in zip(*found.values(), strict=True)
+    ]
+    lines += [Line("mean", [Entry(fixed(mean, digits), value=mean) for mean in means])] if len(lines) > 1 else []
+    return Grid([Column(mechanism) for mechanism in shown], lines, TASK)
+
+
+def summary_of(row: Row | None, name: str) -> Summary | None:
+    """A row's measure, None where there is none."""
+    return row.all_measures.get(name) if row else None
 
 
 def primary_title(table: Table) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from itertools import groupby
 
-from attnbench.benchmarks.report.grid import Entry, Grid, Line
+from attnbench.benchmarks.report.grid import TASK, Column, Entry, Grid, Line
 from attnbench.benchmarks.report.marks import Mark
 
 
@@ -13,16 +13,23 @@ def html_table(grid: Grid, marks: Mapping[str, Mark], caption: str, *, css: str 
     names = [column.group for column in grid.columns]
     starts = [index > 0 and name != names[index - 1] for index, name in enumerate(names)]
     titles = "".join(
-        f'<th scope="col"{started(start)}>{escape(unbroken(column.title))}</th>'
+        f'<th scope="col"{started(start)}>{title(column, marks if grid.corner == TASK else {})}</th>'
         for column, start in zip(grid.columns, starts, strict=True)
     )
-    body = "".join(body_line(line, marks[line.mechanism], starts) for line in grid.lines)
+    body = "".join(body_line(line, marks.get(line.head), starts) for line in grid.lines)
     made = (
         f'<table class="sortable {css}">'
         f'<caption>{escape(caption)}</caption><thead><tr class="groups"><td></td>{group_heads(names)}</tr>'
-        f'<tr><th scope="col">mechanism</th>{titles}</tr></thead><tbody>{body}</tbody></table>'
+        f'<tr><th scope="col">{grid.corner}</th>{titles}</tr></thead><tbody>{body}</tbody></table>'
     )
     return framed(made, caption)
+
+
+def title(column: Column, marks: Mapping[str, Mark]) -> str:
+    """A column's head, with its mark where it is a mechanism's."""
+    if column.title in marks:
+        return marks[column.title].swatch + breakable(column.title)
+    return escape(unbroken(column.title))
 
 
 def unbroken(title: str) -> str:
@@ -51,11 +58,11 @@ def group_heads(names: Sequence[str]) -> str:
     )
 
 
-def body_line(line: Line, mark: Mark, starts: Sequence[bool]) -> str:
-    """One mechanism."""
+def body_line(line: Line, mark: Mark | None, starts: Sequence[bool]) -> str:
+    """One mechanism, or one task."""
     cells = "".join(cell(entry, start) for entry, start in zip(line.entries, starts, strict=True))
     css = ' class="control-row"' if line.control else ""
-    return f'<tr{css}><th scope="row">{mark.swatch}{breakable(line.mechanism)}</th>{cells}</tr>'
+    return f'<tr{css}><th scope="row">{mark.swatch if mark else ""}{breakable(line.head)}</th>{cells}</tr>'
 
 
 def cell(entry: Entry, start: bool) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from attnbench.benchmarks.comparison import Comparison, Table
 from attnbench.benchmarks.report import aggregates, pairwise
 from attnbench.benchmarks.report.findings import caveat, finding, in_sentence, size
-from attnbench.benchmarks.report.grid import Entry, Grid, detail, overview
+from attnbench.benchmarks.report.grid import Entry, Grid, by_task, detail, overview
 from attnbench.benchmarks.report.numbers import label
 from attnbench.benchmarks.report.provenance import facts
 
@@ -29,6 +29,28 @@ def markdown_details(comparison: Comparison) -> str:
     return "\n\n".join(f"**{plain(table.title)}**\n\n{all_measures(table)}" for table in comparison.tables)
 
 
+def markdown_by_task(comparison: Comparison, name: str) -> str:
+    """One measure or quality of attention, tasks × mechanisms, and its mean."""
+    return pipes(by_task(comparison, name))
+
+
+def markdown_listed(comparison: Comparison, name: str) -> str:
+    """Each mechanism, of how many tasks the measure is not 0 under some seed, and of which, by their data."""
+    lines = []
+    for mechanism in comparison.mechanisms:
+        measured = {
+            table.data: row.all_measures[name].mean
+            for table in comparison.tables
+            if (row := table.row(mechanism)) and name in row.all_measures
+        }
+        found = [data for data, mean in measured.items() if mean]
+        if measured:
+            lines.append(
+                plain(f"{mechanism}: {len(found)} of {len(measured)}{': ' if found else ''}{', '.join(found)}")
+            )
+    return "\n".join(f"- {line}" for line in lines)
+
+
 def all_measures(table: Table) -> str:
     """All columns of a task, and its signatures below."""
     return "\n".join([pipes(detail(table)), *signature_lines(table)])
@@ -39,9 +61,9 @@ def pipes(grid: Grid, *, with_notes: bool = False) -> str:
     titles = [
         f"{column.group}: {column.title}" if with_notes and column.group else column.title for column in grid.columns
     ]
-    lines = [bar(["mechanism", *map(plain, titles)]), bar(["---", *["---:"] * len(titles)])]
+    lines = [bar([grid.corner, *map(plain, titles)]), bar(["---", *["---:"] * len(titles)])]
     for line in grid.lines:
-        lines.append(bar([plain(line.mechanism), *(cell(entry) for entry in line.entries)]))
+        lines.append(bar([plain(line.head), *(cell(entry) for entry in line.entries)]))
     return "\n".join(lines) + "\n"
 
 

@@ -15,4 +15,4 @@ def split(grid: Grid, group: str) -> list[Grid]:
 def only(grid: Grid, kept: Sequence[bool]) -> Grid:
     """The grid with the columns that are kept."""
     lines = [line._replace(entries=list(compress(line.entries, kept))) for line in grid.lines]
-    return Grid(list(compress(grid.columns, kept)), lines)
+    return grid._replace(columns=list(compress(grid.columns, kept)), lines=lines)

@@ -16,7 +16,7 @@ from attnbench.benchmarks.report.grid import Entry, Grid, overview
 
 GAP = 3  # blanks between two columns
 EDGES = 2  # blanks left and right of all
-NAMES = 24  # letters of a mechanism's name before it is folded
+NAMES = 24  # letters of a line's head before it is folded
 
 
 def terminal_table(comparison: Comparison) -> RenderableType:
@@ -45,7 +45,7 @@ class Tables(NamedTuple):
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         """As many columns beside each other as fit."""
         columns = [Shown.of(self.grid, index) for index in range(len(self.grid.columns))]
-        first = min(max([len("mechanism"), *(len(line.mechanism) for line in self.grid.lines)]), NAMES)
+        first = min(max([len(self.grid.corner), *(len(line.head) for line in self.grid.lines)]), NAMES)
         for together in packed([column.width for column in columns], options.max_width - first - EDGES):
             yield drawn(self.grid, [columns[index] for index in together], first)
 
@@ -83,13 +83,13 @@ def packed(widths: Sequence[int], room: int) -> list[list[int]]:
 
 
 def drawn(grid: Grid, columns: Sequence[Shown], first: int) -> Drawn:
-    """The columns beside the mechanisms' names."""
+    """The columns beside the heads of the lines."""
     made = Drawn(box=box.SIMPLE_HEAD, pad_edge=False)
-    made.add_column("mechanism", overflow="fold", min_width=first)
+    made.add_column(grid.corner, overflow="fold", min_width=first)
     for column in columns:
         made.add_column(column.head, justify="right", no_wrap=True)
     for index, line in enumerate(grid.lines):
-        made.add_row(text(line.mechanism, "dim" if line.control else ""), *(column.cells[index] for column in columns))
+        made.add_row(text(line.head, "dim" if line.control else ""), *(column.cells[index] for column in columns))
     return made
 
 

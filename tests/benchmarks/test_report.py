@@ -11,6 +11,7 @@ from rich.console import Console
 from attnbench.benchmarks.compare import compare
 from attnbench.benchmarks.report import markdown_table, terminal_table, write_report
 from attnbench.benchmarks.report.findings import finding
+from attnbench.benchmarks.report.grid import WIDE
 from attnbench.benchmarks.report.numbers import DASH, amount, decimals, fixed
 from attnbench.benchmarks.report.pairwise import explanation
 from attnbench.benchmarks.report.provenance import command
@@ -264,3 +265,23 @@ def test_decimals_follow_the_field_and_missing_is_a_dash():
     ]
     assert decimals("recall", [0.31]) == 3
     assert [fixed(None, 1), fixed(float("nan"), 1), fixed(-0.04, 1)] == [DASH, DASH, "0.0"]
+
+
+@pytest.mark.parametrize("tasks", [WIDE, WIDE + 1])
+def test_many_tasks_stand_below_each_other_with_the_same_cells(made, tasks):
+    records = [
+        made.record("translation", mechanism, data=f"part{part}", measures={"bleu": 10.0 * place + part})
+        for part in range(tasks)
+        for place, mechanism in enumerate(("dot_soft", "uniform"))
+    ]
+    comparison = compare(made.places(*records))
+    table, page = markdown_table(comparison), drawn(comparison, width=200)
+    many = tasks > WIDE
+    assert table.startswith("| task | dot\\_soft | uniform |\n" if many else "| mechanism | translation (part0")
+    assert ("task " if many else "mechanism ") in page
+    if many:
+        assert [cell.split(" ")[0] for cell in cells(table, r"translation (part3): BLEU ↑")[1:]] == ["3.0", "13.0"]
+    else:
+        assert [cell.split(" ")[0] for cell in cells(table, "uniform")[1:]] == [
+            f"{10.0 + part}" for part in range(tasks)
+        ]
