@@ -1,5 +1,6 @@
 """What the page's attention explorer shows: the same test examples under every mechanism, with where each looked."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
@@ -8,7 +9,7 @@ from typing import Any, NamedTuple
 
 from attnbench.benchmarks.comparison import Row, Run, Table
 from attnbench.benchmarks.exhibit import Exhibit
-from attnbench.benchmarks.record import RecordError, read_json
+from attnbench.benchmarks.record import RecordError, read_json, without_nan
 from attnbench.benchmarks.report.marks import Mark
 from attnbench.benchmarks.report.numbers import decimals, fixed, label
 from attnbench.benchmarks.samples import examples_of
@@ -69,10 +70,11 @@ def fits(exhibit: Exhibit) -> bool:
 
 
 def exhibit_of(raw: Mapping[str, Any]) -> Exhibit:
-    """An exhibit from its JSON, in which the grid has become a list; keys that it does not know are left."""
+    """An exhibit from its JSON, in which the grid is a list and NaN null; keys that it does not know are left."""
     known = {field.name: raw[field.name] for field in fields(Exhibit) if field.name in raw}
     grid = raw.get("grid")
-    return Exhibit(**{**known, "grid": None if grid is None else tuple(grid)})
+    weights = [[math.nan if weight is None else weight for weight in row] for row in raw["weights"]]
+    return Exhibit(**{**known, "weights": weights, "grid": None if grid is None else tuple(grid)})
 
 
 def kind(exhibit: Exhibit) -> str:
@@ -108,6 +110,6 @@ def panel(shown: Shown, mark: Mark) -> dict[str, Any]:
         "said": exhibit.said,
         "queries": exhibit.queries,
         "memory": exhibit.memory,
-        "weights": exhibit.weights,
+        "weights": without_nan(exhibit.weights),
         "gold": gold,
     }
