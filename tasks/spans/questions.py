@@ -50,6 +50,11 @@ class QuestionSource(Source):
         if type(self.drop_faulty) is not bool:
             raise ValueError(f"drop_faulty={self.drop_faulty}: must be true or false")
 
+    @property
+    def part(self) -> str:
+        """`_0.25`, where it is that share: mechanisms trained on a part and on all are not compared with each other."""
+        return "" if self.share == 1 else f"_{self.share:g}"
+
     @abstractmethod
     def given(self) -> Mapping[str, Iterable[Entry]]:
         """The questions of train, test and, where it is given, validation. Raises DataError where they cannot be read."""

@@ -93,6 +93,13 @@ def test_smaller_shares_are_parts_of_larger_ones_and_validation_stays(write: Wri
     assert len({tuple(split["validation"]["id"]) for split in splits.values()}) == 1
 
 
+@pytest.mark.parametrize(("share", "part"), [(0.25, "_0.25"), (1.0, "")])
+def test_a_share_of_the_train_questions_is_a_part_that_is_compared_by_itself(
+    write: Write, share: float, part: str
+) -> None:
+    assert write(articles(1), share=share).part == part
+
+
 BAD = {
     "document empty": article((" \n", [asked("bad")])),
     "question empty": article((TEXT, [asked("bad", question=" ")])),
