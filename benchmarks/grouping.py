@@ -1,5 +1,6 @@
 """Which runs stand in one table: those of one task, data and model, and of several comparisons only what may be compared."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -32,7 +33,7 @@ def grouped(records: Mapping[Path, Record], places: Sequence[Path], *, mixed: bo
         by_key[run.record.task, run.record.data, run.record.model].append(run)
     titles, named = table_titles(list(by_key)), names(places)
     groups = []
-    for key in sorted(by_key):
+    for key in sorted(by_key, key=natural):
         parts = [by_key[key]] if mixed else comparable(by_key[key], places)
         if len(parts) == 1:
             groups.append(Group(titles[key], parts[0]))
@@ -43,6 +44,11 @@ def grouped(records: Mapping[Path, Record], places: Sequence[Path], *, mixed: bo
             place = called_after(part, places, named)
             groups.append(Group(f"{titles[key].removesuffix(')')}, {place})", part, place, warning))
     return groups
+
+
+def natural(key: Key) -> list[list[str | int]]:
+    """What tables are sorted by: numbers inside a name count as numbers, so that qa2 comes before qa10."""
+    return [[int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)] for name in key]
 
 
 def once(runs: Iterable[Run]) -> list[Run]:

@@ -86,3 +86,9 @@ def test_the_command_and_its_csv_tell_the_comparisons_apart(made, tmp_path, caps
         ("short", "10.0"),
         ("long", "30.0"),
     }
+
+
+def test_tables_stand_in_the_order_of_the_numbers_in_their_names(made, tmp_path):
+    data = ["qa10", "qa2", "babi_1k", "qa1", "qa"]
+    comparison = compared(kept(made, tmp_path, *(made.record(data=name) for name in data)))
+    assert [table.data for table in comparison.tables] == ["babi_1k", "qa", "qa1", "qa2", "qa10"]
