@@ -10,6 +10,7 @@ from attnbench.attention import Attention, AttentionFactory, Composed
 from attnbench.attention.selection.uniform import Uniform
 from attnbench.tasks.reading.model import Cloze, Read, Reader, log_softmax
 from attnbench.tasks.sequence.both_ways import at_last
+from attnbench.tasks.sequence.remembering import remembering
 from attnbench.tasks.sequence.text import Vocabulary
 
 Order = Literal["document_first", "question_first"]
@@ -45,7 +46,7 @@ class DeepLstmReader(Reader):
         super().__init__(words, entities, embedding_dim, dropout)
         self.order = order
         sizes = [embedding_dim, *[embedding_dim + hidden_dim] * (layers - 1)]
-        self.layers = nn.ModuleList(nn.LSTM(size, hidden_dim, batch_first=True) for size in sizes)
+        self.layers = remembering(nn.ModuleList(nn.LSTM(size, hidden_dim, batch_first=True) for size in sizes))
         self.entity = nn.Linear(layers * hidden_dim, len(entities), bias=False)
 
     def read(self, batch: Cloze) -> Read:

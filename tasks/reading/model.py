@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from attnbench.attention import Alignment
 from attnbench.tasks.base import Model, Output, Prediction
 from attnbench.tasks.sequence.both_ways import BidirectionalLstm, at_last
+from attnbench.tasks.sequence.remembering import remembering
 from attnbench.tasks.sequence.text import Vocabulary
 
 
@@ -34,7 +35,7 @@ class Encoder(nn.Module):
 
     def __init__(self, embedding_dim: int, hidden_dim: int) -> None:
         super().__init__()
-        self.recurrence = BidirectionalLstm(embedding_dim, hidden_dim)
+        self.recurrence = remembering(BidirectionalLstm(embedding_dim, hidden_dim))
 
     def forward(
         self, embedded: Float[Tensor, "batch length embedding"], mask: Bool[Tensor, "batch length"]
