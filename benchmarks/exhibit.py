@@ -17,9 +17,8 @@ SMALL = 128  # pixels: the longest side of an image that may be kept without los
 LOSSLESS = 16 * 2**10  # bytes that it may then have
 LARGEST = 256  # pixels: the longest side that is kept of any other
 QUALITY = 85  # of JPEG
-Weight = Annotated[
-    float, BeforeValidator(lambda value: math.nan if value is None else value)
-]  # a file has null for NaN
+# A file has null for NaN.
+Weight = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
 """What the page's attention explorer shows: the same test examples under every mechanism, with where each looked."""
 
-import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from pydantic import TypeAdapter
 
 from attnbench.benchmarks.comparison import Row, Run, Table
 from attnbench.benchmarks.exhibit import Exhibit
@@ -15,6 +15,7 @@ from attnbench.benchmarks.report.numbers import decimals, fixed, label
 from attnbench.benchmarks.samples import examples_of
 
 PICTURE = re.compile(r"data:image/(png|jpeg);base64,[A-Za-z0-9+/=]+")
+READER = TypeAdapter(Exhibit)
 LONG = 45  # memory words above which a matrix would not fit a page: the text itself is coloured
 
 
@@ -71,10 +72,7 @@ def fits(exhibit: Exhibit) -> bool:
 
 def exhibit_of(raw: Mapping[str, Any]) -> Exhibit:
     """An exhibit from its JSON, in which the grid is a list and NaN null; keys that it does not know are left."""
-    known = {field.name: raw[field.name] for field in fields(Exhibit) if field.name in raw}
-    grid = raw.get("grid")
-    weights = [[math.nan if weight is None else weight for weight in row] for row in raw["weights"]]
-    return Exhibit(**{**known, "weights": weights, "grid": None if grid is None else tuple(grid)})
+    return READER.validate_python(raw)
 
 
 def kind(exhibit: Exhibit) -> str:
