@@ -12,6 +12,7 @@ from attnbench.benchmarks.compare import compare
 from attnbench.benchmarks.image_tiles import attention_map
 from attnbench.benchmarks.record import RecordError, find_records
 from attnbench.benchmarks.report import write_report
+from attnbench.benchmarks.report.grid import WIDE
 from attnbench.benchmarks.report.page import digest, part
 
 ATTACKS = ('<script>alert("x")</script>', '"><img src=x onerror=alert(1)>', "</script><b>&amp;", "{{script}} \u2028")
@@ -162,6 +163,18 @@ def test_weights_that_were_no_numbers_are_shown_as_missing(made, tmp_path):
     made.keep(tmp_path, made.record(), [replace(shown, weights=odd)])
     ((example,),) = Elements(page_of(tmp_path)).data()
     assert example["panels"][0]["weights"] == [[None] * len(row) for row in shown.weights]
+
+
+def test_mechanisms_keep_their_marks_where_tasks_are_rows(made, tmp_path):
+    for number in range(WIDE + 1):
+        for mechanism in ("dot_soft", "uniform"):
+            made.keep(tmp_path, made.record(attention=mechanism, data=f"data{number}"))
+    table = page_of(tmp_path).split('id="overview"')[1].split("</table>")[0]
+    head, *rows = re.findall(r"<tr>(<th scope=.*?)</tr>", table)
+    assert head.count("<svg") == 2
+    assert len(rows) == WIDE + 1
+    assert all(f"translation (data{number}): BLEU" in re.sub("<.*?>", "", row) for number, row in enumerate(rows))
+    assert "<svg" not in "".join(rows)
 
 
 def test_the_same_records_make_the_same_page(made, tmp_path):
