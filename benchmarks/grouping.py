@@ -46,9 +46,10 @@ def grouped(records: Mapping[Path, Record], places: Sequence[Path], *, mixed: bo
     return groups
 
 
-def natural(key: Key) -> list[list[str | int]]:
-    """What tables are sorted by: numbers inside a name count as numbers, so that qa2 comes before qa10."""
-    return [[int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)] for name in key]
+def natural(key: Key) -> list[list[str | float]]:
+    """What tables are sorted by: numbers inside a name count as numbers, so that qa2 comes before qa10, 0.25 before 0.5."""
+    parts = [re.split(r"(\d+(?:\.\d+)?)", name) for name in key]  # every second one is a number
+    return [[float(part) if index % 2 else part for index, part in enumerate(each)] for each in parts]
 
 
 def once(runs: Iterable[Run]) -> list[Run]:

@@ -89,6 +89,9 @@ def test_the_command_and_its_csv_tell_the_comparisons_apart(made, tmp_path, caps
 
 
 def test_tables_stand_in_the_order_of_the_numbers_in_their_names(made, tmp_path):
-    data = ["qa10", "qa2", "babi_1k", "qa1", "qa"]
+    data = ["qa10", "squad_0.5", "squad", "squad_0.25", "qa2", "babi_1k", "qa1", "qa"]
     comparison = compared(kept(made, tmp_path, *(made.record(data=name) for name in data)))
-    assert [table.data for table in comparison.tables] == ["babi_1k", "qa", "qa1", "qa2", "qa10"]
+    assert [table.data for table in comparison.tables] == [
+        *("babi_1k", "qa", "qa1", "qa2", "qa10"),
+        *("squad", "squad_0.25", "squad_0.5"),
+    ]
