@@ -25,6 +25,16 @@ from attnbench.tasks.estimators.rewards import Reward, rewards
 BaselineName = Literal["none", "moving_average", "self_critical", "leave_one_out", "learned"]
 
 
+LEAST = 1e-9  # a weight below it counts as this much in a logarithm
+
+
+class EntropyWeights(NamedTuple):
+    """What a nat of entropy is worth, of places that draw and of those that do not."""
+
+    hard: float
+    soft: float
+
+
 class Pass(NamedTuple):
     """One training pass, and the queries that each place of attention was asked, if somebody listened."""
 
@@ -37,7 +47,10 @@ class Reinforce(Estimator):
 
     Gradient a batch: Σ_n mean_k [∂ log p(y|s) + λ_r Σ_t (R_t - b_t) ∂ log p(s_t) + λ_e ∂ H(s)] / Σ_n symbols_n over k =
     1..samples draws an example, with rewards R (`rewards`) held against a baseline b (`baselines`). An output in which
-    nothing was drawn gets plain likelihood.
+    nothing was drawn gets plain likelihood, and the entropy of its weights if `soft_entropy_weight` is not 0. Without it,
+    attention that nothing has taught yet may settle on a few positions, whatever the question, and what it does not look at
+    teaches it nothing (entropy that collapses and so stalls training, in Transformers: Zhai et al. 2023). That weight moves to
+    0 as the share of expected contexts moves.
 
     A share of batches, by the toss of a coin, reads the expected context Σ α_i v_i instead of a drawn one, and scores get
     their gradient straight. The paper has a share of one half throughout (one coin a batch in its authors' code). Here it is
@@ -58,6 +71,7 @@ class Reinforce(Estimator):
         reward_weight: float = 1.0,
         entropy_weight: float = 0.05,
         entropy_last: float | None = None,
+        soft_entropy_weight: float = 0.0,
         baseline: BaselineName = "moving_average",
         baseline_decay: float = 0.9,
         samples: int = 1,
@@ -83,6 +97,7 @@ class Reinforce(Estimator):
         self.reward_weight = reward_weight
         self.entropy_weight = entropy_weight
         self.entropy_last = entropy_weight if entropy_last is None else entropy_last
+        self.soft_entropy_weight = soft_entropy_weight
         self.samples = samples
         self.expected_first, self.expected_last, self.expected_hold = expected_first, expected_last, expected_hold
         self.label_smoothing = label_smoothing
@@ -112,13 +127,16 @@ class Reinforce(Estimator):
 
     def forward(self, model: Model, batch: Any, progress: float = 0.0) -> Estimate:
         """The loss in nats a symbol; its gradient is the estimate above."""
-        entropy_weight = self.moved(progress, self.entropy_weight, self.entropy_last)
+        weights = EntropyWeights(
+            self.moved(progress, self.entropy_weight, self.entropy_last),
+            self.moved(progress, self.soft_entropy_weight, 0.0),
+        )
         if self.expects(model, progress):
             with choosing(model, "expected"):
-                return self.estimate(model, batch, [self.run(model, batch)], entropy_weight)
+                return self.estimate(model, batch, [self.run(model, batch)], weights)
         first = self.run(model, batch)
         again = self.samples - 1 if any(a.log_prob is not None for a in first.output.alignments) else 0
-        return self.estimate(model, batch, [first, *(self.run(model, batch) for _ in range(again))], entropy_weight)
+        return self.estimate(model, batch, [first, *(self.run(model, batch) for _ in range(again))], weights)
 
     def moved(self, progress: float, first: float, last: float) -> float:
         """What is `first` for the first `expected_hold` of training, and `last` at its end."""
@@ -137,7 +155,7 @@ class Reinforce(Estimator):
             output: Output = model(batch)
         return Pass(output, [torch.cat(asked, dim=1) for asked in queries])
 
-    def estimate(self, model: Model, batch: Any, passes: list[Pass], entropy_weight: float) -> Estimate:
+    def estimate(self, model: Model, batch: Any, passes: list[Pass], weights: EntropyWeights) -> Estimate:
         """The loss from one pass or several draws of it."""
         output = passes[0].output
         loss = torch.stack([nats_a_symbol(one.output, self.label_smoothing) for one in passes]).mean()
@@ -145,7 +163,9 @@ class Reinforce(Estimator):
         for place in range(len(output.alignments)):
             aligned = [one.output.alignments[place] for one in passes]
             if aligned[0].entropy is not None:
-                gain = gain + entropy_weight * sum(a.entropy.sum() for a in aligned if a.entropy is not None)
+                gain = gain + weights.hard * sum(a.entropy.sum() for a in aligned if a.entropy is not None)
+            elif weights.soft:
+                gain = gain + weights.soft * sum(spread(a.weights).sum() for a in aligned)
             if aligned[0].log_prob is not None:
                 gain = gain + self.reward_weight * self.surrogate(model, batch, passes, place)
         loss = loss - gain / (len(passes) * output.symbols.sum())
@@ -167,6 +187,12 @@ class Reinforce(Estimator):
         baseline = self.chosen()[place]
         advantage = values - baseline(Drawn(values, found[0].symbols, greedy, queries))
         return (advantage.detach() * log_prob).sum()
+
+
+def spread(weights: Float[Tensor, "batch query memory"]) -> Float[Tensor, "batch query"]:
+    """H(α) = -Σ_i α_i log α_i in nats, whose gradient is finite where a weight is exactly 0."""
+    exact = weights.float() if weights.dtype != torch.float64 else weights
+    return -(exact * exact.clamp(min=LEAST).log()).sum(dim=-1)
 
 
 def kept(value: Tensor | None) -> Tensor:

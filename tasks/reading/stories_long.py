@@ -1,12 +1,15 @@
 """Long stories: whoever does something may be told by name, by a pronoun or by a role, and each must be resolved.
 
-    @entity4 is the baker . she sleeps in oslo . it snows in lima . the baker reads in cairo . @entity9 greets the baker . ...
+    @entity4 the baker sings in rome . she sleeps in oslo . it snows in lima . the baker reads in cairo . ...
+    in rome @placeholder sings            -> @entity4: its sentence
     in oslo @placeholder sleeps           -> @entity4: its sentence, and the one before it, which says who `she` is
     @placeholder reads where it rains     -> @entity4: its sentence, that on the rain, and the one that says who the baker is
 
-A pronoun stands for the subject of the last sentence before it that names a person, a role for the one who has it; no two of
-a story have the same. Each activity and each place belongs to two entities or more, so that neither gives the answer alone. Whom
-a question asks for is drawn before anything that the text shows of them: how often, and where, they are mentioned tells nothing.
+The first fact of each person introduces it by name and role. A pronoun stands for the subject of the last sentence before it
+that names a person, a role for the one who has it; no two of a story have the same. No sentence does nothing but introduce:
+readers would learn to take names from there, where no answer is. Each activity and each place belongs to two entities or more,
+so that neither gives the answer alone. Whom a question asks for is drawn before anything that the text shows of them: how often,
+and where, they are mentioned tells nothing.
 """
 
 import hashlib
@@ -59,7 +62,7 @@ class Sentence(NamedTuple):
 
 
 class Shares(NamedTuple):
-    """How likely a fact is told with a pronoun, or with a role; else by name."""
+    """How likely a fact that introduces nobody is told with a pronoun, or with a role; else by name."""
 
     pronouns: float
     roles: float
@@ -78,6 +81,7 @@ class LongStory:
         self.activities, self.places = rng.sample(ACTIVITIES, size), rng.sample(PLACES, size)
         self.weather = dict(zip(self.places, rng.sample(WEATHER, size), strict=True))
         self.facts = self.told_apart(FACTS * people)
+        self.introductions: dict[Person, Sentence] = {}
         self.sentences = self.ordered([self.told(fact, shares) for fact in self.facts.items()], meetings)
 
     def told_apart(self, count: int) -> dict[tuple[str, str], Person]:
@@ -96,26 +100,28 @@ class LongStory:
                 return facts
 
     def told(self, fact: tuple[tuple[str, str], Person], shares: Shares) -> Sentence:
-        """A fact in a sentence whose subject is told in one of the three ways."""
+        """A fact in a sentence: a person's first introduces it, others tell their subject in one of the three ways."""
         (activity, place), person = fact
         chance = self.rng.random()
-        if chance < shares.pronouns:
+        if person not in self.introductions:
+            subject = [person.entity, "the", person.role]
+        elif chance < shares.pronouns:
             subject = [person.pronoun]
         else:
             subject = ["the", person.role] if chance < shares.pronouns + shares.roles else [person.entity]
         words = said(subject, activity, place, self.rng)
-        return Sentence(words, person, (activity, place), pronoun=subject == [person.pronoun])
+        sentence = Sentence(words, person, (activity, place), pronoun=subject == [person.pronoun])
+        self.introductions.setdefault(person, sentence)
+        return sentence
 
     def ordered(self, facts: list[Sentence], meetings: int) -> list[Sentence]:
         """All sentences: whom a pronoun stands for is introduced before it, with nobody named between."""
         introduced = [
-            [
-                Sentence([person.entity, "is", "the", person.role, "."], person),
-                *(fact for fact in facts if fact.pronoun and fact.subject == person),
-            ]
-            for person in self.people
+            [introduction, *(fact for fact in facts if fact.pronoun and fact.subject == person)]
+            for person, introduction in self.introductions.items()
         ]
-        alone = [[fact] for fact in facts if not fact.pronoun] + [[self.meeting()] for _ in range(meetings)]
+        others = [fact for fact in facts if not fact.pronoun and fact not in self.introductions.values()]
+        alone = [[fact] for fact in others] + [[self.meeting()] for _ in range(meetings)]
         parts = introduced + alone
         while True:
             self.rng.shuffle(parts)
@@ -161,7 +167,7 @@ class LongStory:
         fact = next(number for number, sentence in enumerate(self.sentences) if sentence.fact == asked)
         numbers = {fact}
         if person.entity not in self.sentences[fact].words:
-            numbers.add(next(n for n, one in enumerate(self.sentences) if one.words[:2] == [person.entity, "is"]))
+            numbers.add(self.sentences.index(self.introductions[person]))
         if weather:
             verb = self.weather[asked[1]]
             numbers.add(next(number for number, one in enumerate(self.sentences) if verb in one.words))
@@ -174,10 +180,11 @@ def said(subject: list[str], activity: str, place: str, rng: random.Random) -> l
 
 
 class LongStories(Generated):
-    """Cloze questions on stories of about 25 words for each of `people`, and 5 for each of `meetings`.
+    """Cloze questions on stories of 12 words for each of `people`, 5 for each place (12 places at most) and each of `meetings`.
 
     `two_hops` is the share of questions that name the weather instead of the place, `pronouns` and `roles` the shares of facts
-    that are told without a name. Columns as of `Stories`; hops is the number of sentences that it takes, from 1 to 3.
+    that are told without a name, among those that introduce nobody. Columns as of `Stories`; hops is the number of sentences
+    that it takes, from 1 to 3.
     """
 
     name: ClassVar[str] = "stories_long"

@@ -293,6 +293,28 @@ def test_the_entropy_s_weight_moves_with_the_share(progress: float, weight: floa
     assert found.item() == pytest.approx(-weight * entropy.sum().item() / 4)
 
 
+@pytest.mark.parametrize(("progress", "weight"), [(0.0, 0.4), (0.5, 0.4), (0.75, 0.2), (1.0, 0.0)])
+def test_soft_attention_s_entropy_is_worth_its_weight_which_moves_to_0(progress: float, weight: float) -> None:
+    weights = torch.tensor([[[0.5, 0.25, 0.25], [0.0, 0.0, 0.0]]])
+    soft = output_with([6.0], [4], drawn=False)._replace(alignments=[Alignment(weights)])
+    found = reinforce(soft_entropy_weight=0.4, expected_hold=0.5)(Fixed(soft), None, progress).loss
+    assert found.item() == pytest.approx(6 / 4 - weight * torch.special.entr(weights).sum().item() / 4)
+
+
+def test_soft_attention_s_entropy_has_a_slope_at_weights_of_0() -> None:
+    weights = torch.tensor([[[1.0, 0.0, 0.0]]], requires_grad=True)
+    soft = output_with([1.0], [1], drawn=False)._replace(alignments=[Alignment(weights)])
+    reinforce(soft_entropy_weight=1.0)(Fixed(soft), None).loss.backward()
+    assert weights.grad is not None
+    assert weights.grad.isfinite().all()
+    assert (weights.grad[0, 0, 1:] < weights.grad[0, 0, 0]).all()  # what has no weight is given some
+
+
+def test_what_draws_does_not_ask_what_soft_attention_s_entropy_is_worth() -> None:
+    drawn = output_with([6.0, 2.0], [3, 1])
+    assert loss(reinforce(soft_entropy_weight=0.4), drawn) == loss(reinforce(), drawn)
+
+
 def test_no_coin_is_tossed_where_nothing_is_hard() -> None:
     model = Fixed(output_with([1.0], [1]))
     model.attention = attention(Softmax)

@@ -43,12 +43,11 @@ def is_entity(word: str) -> bool:
 
 def facts(text: list[list[str]]) -> set[tuple[str, str, str]]:
     """A reader by rule: (entity, activity, place) of all that the sentences tell, in their order."""
-    roles = {words[3]: words[0] for words in text if words[1:3] == ["is", "the"]}
+    told = [words if words[0] != "in" else words[2:] + words[:2] for words in text if not set(words) & set(WEATHER)]
+    roles = {words[2]: words[0] for words in told if is_entity(words[0]) and words[1] == "the"}
     found, named = set(), None
-    for words in text:
-        if set(words) & set(WEATHER):
-            continue
-        subject = words if words[0] != "in" else words[2:]
+    for words in told:
+        subject = words
         if subject[0] == "the":
             named = roles.get(subject[1])
         elif subject[0] not in PRONOUNS:
@@ -146,7 +145,8 @@ def test_candidates_are_the_documents_entities_and_hold_the_answer(rows: list[Ro
 
 
 def test_shares_are_as_asked(rows: list[Row]) -> None:
-    some = [words for row in rows for words in sentences(row["document"]) if set(words) & set(ACTIVITIES)]
+    told = [words for row in rows for words in sentences(row["document"]) if set(words) & set(ACTIVITIES)]
+    some = [words for words in told if not (any(map(is_entity, words)) and set(words) & set(ROLES))]
     pronouns = sum(bool(set(words) & set(PRONOUNS)) for words in some) / len(some)
     roles = sum(bool(set(words) & set(ROLES)) for words in some) / len(some)
     weather = sum(bool(set(row["question"]) & set(WEATHER)) for row in rows) / len(rows)
@@ -155,8 +155,8 @@ def test_shares_are_as_asked(rows: list[Row]) -> None:
 
 def test_stories_grow_with_people_and_meetings_to_500_words() -> None:
     few = {"train": 5, "validation": 1, "test": 1}
-    long = [len(row["document"]) for row in stories(people=20, meetings=20, sizes=few)]
-    assert 400 < min(long) <= max(long) <= 520
+    long = [len(row["document"]) for row in stories(people=26, meetings=20, sizes=few)]
+    assert 450 < min(long) <= max(long) <= 500
     for people in (3, 30):
         for row in stories(people=people, sizes=few):
             assert answers(evidence(row), row["question"]) == {row["answer"]}
