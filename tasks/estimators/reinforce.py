@@ -85,6 +85,10 @@ class Reinforce(Estimator):
         for name, value, choices in (("reward", reward, Reward), ("baseline", baseline, BaselineName)):
             if value not in get_args(choices):
                 raise ValueError(f"{name}={value}: must be one of {', '.join(get_args(choices))}")
+        lambdas = {"reward_weight": reward_weight, "entropy_weight": entropy_weight, "entropy_last": entropy_last}
+        for name, number in {**lambdas, "soft_entropy_weight": soft_entropy_weight}.items():
+            if not (isinstance(number, int | float) or (number is None and name == "entropy_last")):
+                raise ValueError(f"{name}={number}: must be a number")
         shares = {"discount": discount, "expected_first": expected_first, "expected_last": expected_last}
         for name, share in {**shares, "expected_hold": expected_hold}.items():
             if not 0 <= share <= 1:

@@ -328,6 +328,8 @@ def test_no_coin_is_tossed_where_nothing_is_hard() -> None:
     ("options", "message"),
     [
         ({"reward": "sentence"}, "reward=sentence: must be one of example, symbol, to_go"),
+        ({"soft_entropy_weight": "wide"}, "soft_entropy_weight=wide: must be a number"),
+        ({"entropy_weight": None}, "entropy_weight=None: must be a number"),
         (
             {"baseline": "mean"},
             "baseline=mean: must be one of none, moving_average, self_critical, leave_one_out, learned",
