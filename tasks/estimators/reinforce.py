@@ -169,7 +169,7 @@ class Reinforce(Estimator):
             if aligned[0].entropy is not None:
                 gain = gain + weights.hard * sum(a.entropy.sum() for a in aligned if a.entropy is not None)
             elif weights.soft:
-                gain = gain + weights.soft * sum(spread(a.weights).sum() for a in aligned)
+                gain = gain + weights.soft * sum(soft_entropy(a.weights).sum() for a in aligned)
             if aligned[0].log_prob is not None:
                 gain = gain + self.reward_weight * self.surrogate(model, batch, passes, place)
         loss = loss - gain / (len(passes) * output.symbols.sum())
@@ -193,7 +193,7 @@ class Reinforce(Estimator):
         return (advantage.detach() * log_prob).sum()
 
 
-def spread(weights: Float[Tensor, "batch query memory"]) -> Float[Tensor, "batch query"]:
+def soft_entropy(weights: Float[Tensor, "batch query memory"]) -> Float[Tensor, "batch query"]:
     """H(α) = -Σ_i α_i log α_i in nats, whose gradient is finite where a weight is exactly 0."""
     exact = weights.float() if weights.dtype != torch.float64 else weights
     return -(exact * exact.clamp(min=LEAST).log()).sum(dim=-1)

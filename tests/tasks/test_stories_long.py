@@ -47,11 +47,10 @@ def facts(text: list[list[str]]) -> set[tuple[str, str, str]]:
     roles = {words[2]: words[0] for words in told if is_entity(words[0]) and words[1] == "the"}
     found, named = set(), None
     for words in told:
-        subject = words
-        if subject[0] == "the":
-            named = roles.get(subject[1])
-        elif subject[0] not in PRONOUNS:
-            named = subject[0]
+        if words[0] == "the":
+            named = roles.get(words[1])
+        elif words[0] not in PRONOUNS:
+            named = words[0]
         done, where = set(words) & set(ACTIVITIES), set(words) & set(PLACES)
         if done and where and named:
             found.add((named, *done, *where))
