@@ -12,15 +12,16 @@ BESIDE = ("examples.json", "exhibits.json")
 
 
 def publish(runs: list[Path], folder: Path, *, examples: bool) -> list[Path]:
-    """Copies the records of finished cells to TASK-DATA/MECHANISM/CELL below the folder; says where they stand then.
+    """Copies the records of finished cells to TASK-DATA-MODEL/MECHANISM/CELL below the folder; says where they stand then.
 
-    Without `examples`, nothing of the data goes along: no test examples, no lines that checks have quoted. Raises RecordError.
+    Each TASK-DATA-MODEL is a table of the report, so a page can show one of several. Without `examples`, nothing of the data goes
+    along: no test examples, no lines that checks have quoted. Raises RecordError.
     """
     made = []
     for source, record in find_records(runs).items():
         if not record.finished:
             continue
-        target = folder / f"{record.task}-{record.data}" / record.attention / source.name
+        target = folder / f"{record.task}-{record.data}-{record.model}" / record.attention / source.name
         found = record.findings if examples else {kind: unquoted(finding) for kind, finding in record.findings.items()}
         write_record(target, replace(record, findings=found))
         for name in BESIDE if examples else ():

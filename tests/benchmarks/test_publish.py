@@ -2,6 +2,7 @@
 
 import pytest
 
+from attnbench.benchmarks.compare import compare
 from attnbench.benchmarks.publish import main, publish
 from attnbench.benchmarks.record import find_records
 
@@ -31,3 +32,21 @@ def test_records_are_found_again_when_they_are_published_twice(made, tmp_path):
     again = publish([tmp_path / "runs"], tmp_path / "out", examples=False)
     assert once == again
     assert len(find_records([tmp_path / "out"])) == 1
+
+
+def test_each_table_has_a_folder_of_its_own(made, tmp_path):
+    cells = [
+        ("translation", {}),
+        ("reading", {"model": "small"}),
+        ("reading", {"model": "large"}),
+        ("reading", {"data": "x"}),
+    ]
+    for task, changes in cells:
+        for mechanism in ("additive_soft", "dot_soft"):
+            made.keep(tmp_path / "runs", made.record(task, mechanism, **changes))
+    publish([tmp_path / "runs"], tmp_path / "out", examples=False)
+    folders = list((tmp_path / "out").iterdir())
+    assert len(folders) == len(cells) == len(compare(find_records([tmp_path / "out"])).tables)
+    for folder in folders:
+        (table,) = compare(find_records([folder])).tables
+        assert {row.mechanism for row in table.rows} == {"additive_soft", "dot_soft"}
