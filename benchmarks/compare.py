@@ -4,14 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from attnbench.benchmarks.cautions import cautions
 from attnbench.benchmarks.comparison import Comparison, Row, Run, Table
 from attnbench.benchmarks.evidence import aggregated, pairs_of, without_examples
 from attnbench.benchmarks.grouping import Group, grouped
 from attnbench.benchmarks.record import Record
 from attnbench.benchmarks.sameness import differences, machines, told, variant
-
-FEW = 3  # seeds below which a spread is hardly known
-MATCHED = 0.01  # how far from the reference a matched budget may be, as a share of the reference's
 
 
 class CompareError(ValueError):
@@ -57,7 +55,7 @@ def table(group: Group, *, mixed: bool) -> Table:
         primary=first.primary,
         higher_is_better=higher,
         rows=found,
-        warnings=[*warned, *unmatched(found), *collapsed(found), *seed_warnings(found), *without_examples(pairs)],
+        warnings=[*warned, *cautions(found), *without_examples(pairs)],
         title=title,
         place=group.place,
         pairs=pairs,
@@ -112,44 +110,6 @@ def same_seed(runs: Sequence[Run]) -> list[Run]:
             return [seen[run.record.seed], run]
         seen[run.record.seed] = run
     return []
-
-
-def unmatched(rows: Sequence[Row]) -> list[str]:
-    """Mechanisms whose budget was to be matched and is not, with how far off they are, in one line."""
-    found = []
-    for row in rows:
-        off = max(row.matching["residual"].by_seed.values(), key=abs) if row.matching else 0.0
-        if abs(off) > MATCHED:
-            matching = row.records[0].matching or {}
-            found.append(f"{row.mechanism} has {off:+.1%} {matching.get('by')} against {matching.get('reference')}")
-    return [f"budgets not matched within {MATCHED:.0%}: {'; '.join(found)}"] if found else []
-
-
-def collapsed(rows: Sequence[Row]) -> list[str]:
-    """Runs whose attention has collapsed, a line an alarm."""
-    return [
-        f"{row.mechanism}, seed {record.seed}: {alarm}"
-        for row in rows
-        for record in row.records
-        for alarm in record.alarms
-    ]
-
-
-def seed_warnings(rows: Sequence[Row]) -> list[str]:
-    """Few seeds, and seeds that are not the same for all."""
-    seeds = {row.mechanism: row.seeds for row in rows if row.runs}
-    if not seeds:
-        return []
-    warned = []
-    fewest = min(len(found) for found in seeds.values())
-    if fewest == 1:
-        warned.append("one seed for at least one mechanism: its spread is unknown")
-    elif fewest < FEW:
-        warned.append(f"{fewest} seeds for at least one mechanism: its spread is a rough guess")
-    if len({tuple(found) for found in seeds.values()}) > 1:
-        told_seeds = "; ".join(f"{name} {', '.join(map(str, found))}" for name, found in seeds.items())
-        warned.append(f"not all mechanisms ran with the same seeds ({told_seeds})")
-    return warned
 
 
 def mechanisms(tables: Sequence[Table]) -> list[str]:

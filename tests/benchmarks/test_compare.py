@@ -202,3 +202,34 @@ def test_collapsed_attention_is_warned_of_by_mechanism_and_seed(made):
     assert [warning for warning in table.warnings if "move" in warning] == [
         "additive_soft, seed 1: attention does not move: ..."
     ]
+
+
+SAME = {"train/loss": [3.0, 2.0]}
+OTHER = {"train/loss": [3.0, 2.1]}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "told"),
+    [
+        ({0: {}, 1: {}}, True),
+        ({1: {}}, True),
+        ({0: {}, 1: {"curves": OTHER}}, False),
+        ({0: {"value": 31.0}, 1: {}}, False),
+        ({2: {}}, False),
+    ],
+    ids=["all", "the seed they share", "another loss", "another measure", "no seed they share"],
+)
+def test_mechanisms_that_are_one_model_are_warned_of(made, theirs, told):
+    def runs(name, changes):
+        return [made.record(attention=name, seed=seed, **{"curves": SAME, **other}) for seed, other in changes.items()]
+
+    records = [*runs("dot_soft", {0: {}, 1: {}}), *runs("luong_general", theirs), *runs("uniform", {0: {"value": 1.0}})]
+    (table,) = compare(made.places(*records)).tables
+    assert [warning.split(" here")[0] for warning in table.warnings if "one model" in warning] == (
+        ["dot_soft and luong_general are one model"] if told else []
+    )
+
+
+def test_equal_measures_alone_do_not_make_mechanisms_one_model(made):
+    records = [made.record(attention=name) for name in ("dot_soft", "luong_general")]
+    assert not any("one model" in warning for warning in compare(made.places(*records)).warnings)
