@@ -18,7 +18,7 @@ quickstart: install
 
 test: export OMP_NUM_THREADS := 1  # two workers on two cores: threads of their own would only get in each other's way
 test: install lint types
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 tables: install
 	for folder in benchmarks/results/*/; do $(BIN)/attnbench compare $$folder || exit 1; done

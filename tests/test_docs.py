@@ -90,7 +90,8 @@ def small(words: list[str], folder: Path) -> list[str]:
         data = small_flickr8k(folder) if "flickr8k" in " ".join(words) else small_multi30k(folder)
         given = [f"data_dir={data}" if word == "data_dir=DATA" else word for word in words]
         return [*given, *TINY, f"out={folder / 'runs'}"]
-    seeds = ["seed=0"] if "experiment=soft_vs_hard" in words else []
+    several = "experiment=soft_vs_hard" in words or any(word.startswith("seed=") for word in words)
+    words, seeds = [word for word in words if not word.startswith("seed=")], ["seed=0"] if several else []
     return [*words, *seeds, *TINY, SIZES, f"out={folder / 'runs'}"]
 
 

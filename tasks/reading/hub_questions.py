@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from datasets import Dataset, DatasetDict, DownloadConfig, load_dataset
+from datasets import Dataset
 
+from attnbench.tasks.hub import hub_name, hub_splits
 from attnbench.tasks.reading.checks import Fault
 from attnbench.tasks.reading.cloze import ClozeSource
 from attnbench.tasks.reading.numbering import Example, markers
@@ -36,7 +37,7 @@ class HubQuestions(ClozeSource):
     placeholder: str = "@placeholder"
     splits: Mapping[str, str] = field(default_factory=lambda: {split: split for split in SPLITS})
     offline: bool = False
-    fetched: DatasetDict | None = field(default=None, init=False, repr=False)
+    fetched: Mapping[str, Dataset] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -46,9 +47,9 @@ class HubQuestions(ClozeSource):
     @property
     def told(self) -> str:
         """What messages call it."""
-        return f"hub data set {self.path} (revision {self.revision})"
+        return hub_name(self.path, self.revision)
 
-    def load(self) -> DatasetDict:
+    def load(self) -> Mapping[str, Dataset]:
         """Downloads (or takes from the cache) and checks. Raises DataError where the hub cannot be reached."""
         self.fetched = self.fetch()
         try:
@@ -56,20 +57,10 @@ class HubQuestions(ClozeSource):
         finally:
             self.fetched = None
 
-    def fetch(self) -> DatasetDict:
+    def fetch(self) -> Mapping[str, Dataset]:
         """All its splits. Raises DataError where they cannot be had."""
-        revision = None if Path(self.path).exists() else self.revision
-        download = DownloadConfig(local_files_only=self.offline)
-        try:
-            splits = load_dataset(self.path, self.subset, revision=revision, download_config=download)
-        except Exception as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise DataError(f"{self.told} cannot be had: {reason}") from None
-        if missing := [name for name in self.splits.values() if name not in splits]:
-            raise DataError(
-                f"{self.told} has no split {', '.join(missing)}; it has {', '.join(splits)}: give task.data.splits"
-            )
-        return splits
+        needed = self.splits.values()
+        return hub_splits(self.path, self.revision, subset=self.subset, needed=needed, offline=self.offline)
 
     def examples(self, split: str) -> Iterator[Example | Fault]:
         """Row after row."""

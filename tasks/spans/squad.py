@@ -6,8 +6,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar
 
-from datasets import Dataset, DatasetDict, DownloadConfig, load_dataset
+from datasets import Dataset
 
+from attnbench.tasks.hub import hub_name, hub_splits
 from attnbench.tasks.source import DataError, file_checksum, found
 from attnbench.tasks.spans.entries import Entry, entries, part
 from attnbench.tasks.spans.questions import QuestionSource
@@ -82,28 +83,13 @@ class HubQuestions(QuestionSource):
     @property
     def told(self) -> str:
         """What messages call it."""
-        return f"hub data set {self.path} (revision {self.revision})"
+        return hub_name(self.path, self.revision)
 
     def given(self) -> Mapping[str, Iterable[Entry]]:
         """The questions of its splits."""
-        there = self.fetch()
+        needed = self.splits.values()
+        there = hub_splits(self.path, self.revision, subset=self.subset, needed=needed, offline=self.offline)
         return {split: list(self.rows(there[theirs], theirs)) for split, theirs in self.splits.items()}
-
-    def fetch(self) -> DatasetDict:
-        """All its splits. Raises DataError where they cannot be had."""
-        download = DownloadConfig(local_files_only=self.offline)
-        revision = None if Path(self.path).exists() else self.revision
-        try:
-            splits = load_dataset(self.path, self.subset, revision=revision, download_config=download)
-        except Exception as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise DataError(f"{self.told} cannot be had: {reason}") from None
-        missing = [name for name in self.splits.values() if name not in splits]
-        if missing:
-            raise DataError(
-                f"{self.told} has no split {', '.join(missing)}; it has {', '.join(splits)}: give task.data.splits"
-            )
-        return splits
 
     def rows(self, rows: Dataset, theirs: str) -> Iterator[Entry]:
         """The entries of one of its splits. Raises DataError for columns of another form."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from datasets import Dataset, DatasetDict, DownloadConfig, load_dataset
+from datasets import Dataset
 
+from attnbench.tasks.hub import hub_name, hub_splits
 from attnbench.tasks.source import SPLITS, DataError, file_checksum, found
 from attnbench.tasks.translation.checks import Side
 from attnbench.tasks.translation.pairs import PairSource, Text
@@ -117,7 +118,7 @@ class HubPairs(PairSource):
     subset: str | None = None
     splits: Mapping[str, str] = field(default_factory=lambda: {split: split for split in SPLITS})
     offline: bool = False
-    fetched: DatasetDict | None = field(default=None, init=False, repr=False)
+    fetched: Mapping[str, Dataset] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -127,9 +128,9 @@ class HubPairs(PairSource):
     @property
     def told(self) -> str:
         """What messages call it."""
-        return f"hub data set {self.path} (revision {self.revision})"
+        return hub_name(self.path, self.revision)
 
-    def load(self) -> DatasetDict:
+    def load(self) -> Mapping[str, Dataset]:
         """Downloads (or takes from the cache) and checks. Raises DataError where the hub cannot be reached."""
         self.fetched = self.fetch()
         try:
@@ -137,21 +138,10 @@ class HubPairs(PairSource):
         finally:
             self.fetched = None
 
-    def fetch(self) -> DatasetDict:
+    def fetch(self) -> Mapping[str, Dataset]:
         """All its splits. Raises DataError where they cannot be had."""
-        download = DownloadConfig(local_files_only=self.offline)
-        revision = None if Path(self.path).exists() else self.revision
-        try:
-            splits = load_dataset(self.path, self.subset, revision=revision, download_config=download)
-        except Exception as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise DataError(f"{self.told} cannot be had: {reason}") from None
-        missing = [name for name in self.splits.values() if name not in splits]
-        if missing:
-            raise DataError(
-                f"{self.told} has no split {', '.join(missing)}; it has {', '.join(splits)}: give task.data.splits"
-            )
-        return splits
+        needed = self.splits.values()
+        return hub_splits(self.path, self.revision, subset=self.subset, needed=needed, offline=self.offline)
 
     def sides(self, split: str) -> tuple[Side, Side]:
         """The rows' two texts."""

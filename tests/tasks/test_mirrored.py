@@ -93,7 +93,8 @@ def test_a_mirrored_picture_has_left_and_right_exchanged_and_a_checksum_of_its_o
 
 
 def test_each_epoch_shows_every_caption_once_with_either_image() -> None:
-    epochs = [epoch(examples(mirror=True), number) for number in range(40)]
+    some = examples(mirror=True)
+    epochs = [epoch(some, number) for number in range(40)]
     for seen in epochs:
         assert sorted(caption for caption, _ in seen) == ["a", "b c", "d", "e f", "g"]
     marks = [marked for seen in epochs for _, marked in seen]
@@ -102,10 +103,11 @@ def test_each_epoch_shows_every_caption_once_with_either_image() -> None:
 
 
 def test_the_order_is_that_without_mirroring_and_repeats() -> None:
+    some, again, plain = examples(mirror=True), examples(mirror=True), examples(mirror=False)
     for number in range(3):
-        seen = epoch(examples(mirror=True), number)
-        assert [caption for caption, _ in seen] == [caption for caption, _ in epoch(examples(mirror=False), number)]
-        assert seen == epoch(examples(mirror=True), number)
+        seen = epoch(some, number)
+        assert [caption for caption, _ in seen] == [caption for caption, _ in epoch(plain, number)]
+        assert seen == epoch(again, number)
 
 
 def test_a_row_s_checksum_is_that_of_the_image_it_shows() -> None:

@@ -236,7 +236,7 @@ def hub_rows(count: int, title: str) -> list[dict[str, Any]]:
 
 def test_a_hub_data_set_is_read_in_squads_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     there = {"train": Dataset.from_list(hub_rows(20, "t")), "validation": Dataset.from_list(hub_rows(4, "v"))}
-    module = "attnbench.tasks.spans.squad.load_dataset"
+    module = "attnbench.tasks.hub.load_dataset"
     monkeypatch.setattr(module, lambda *_, **__: DatasetDict(there))
     source = HubQuestions(path="some/set", revision="main", held_out=0.2)
     splits = source.load()

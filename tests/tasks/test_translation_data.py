@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import datasets
 import pytest
 from datasets import Dataset
 from hydra import compose, initialize_config_module
@@ -249,10 +250,21 @@ def test_a_hub_data_sets_own_names_of_splits_are_followed(tmp_path: Path) -> Non
         HubPairs(path="p", revision="main", source="en", target="de", splits={"train": "train"})
 
 
-def test_a_hub_data_set_that_cannot_be_had_is_one_line() -> None:
+def test_offline_a_hub_data_set_that_is_not_kept_is_one_line_and_nobody_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[Any] = []
+
+    def address(*where: Any, **_: Any) -> None:
+        asked.append(where)
+        raise OSError("no network")
+
+    monkeypatch.setattr("socket.getaddrinfo", address)
     with pytest.raises(DataError, match="hub data set nobody/nothing") as caught:
         HubPairs(path="nobody/nothing", revision="main", source="en", target="de", offline=True).load()
     assert "\n" not in str(caught.value)
+    assert not asked
+    assert not datasets.config.HF_HUB_OFFLINE  # for others it is as before
 
 
 def test_a_test_set_that_multi30k_does_not_have_is_refused() -> None:

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from datasets import Dataset, DatasetDict, DownloadConfig, Image, load_dataset
+from datasets import Dataset, Image
 
 from attnbench.tasks.captioning.data.builder import CaptionSource
 from attnbench.tasks.captioning.data.entries import Entry
 from attnbench.tasks.captioning.data.unpacked import unpacked
+from attnbench.tasks.hub import hub_name, hub_splits
 from attnbench.tasks.source import SPLITS, DataError
 
 Names = str | Sequence[str]
@@ -53,7 +54,7 @@ class HubCaptions(CaptionSource):
         ours = {name: split for split, names in self.wanted.items() for name in names}
         entries: list[Entry] = []
         said: set[str] = set()
-        for part, rows in self.fetched().items():
+        for part, rows in hub_splits(self.path, self.revision, offline=self.offline).items():
             self.require(rows)
             if self.split_column is None and part not in ours:
                 continue
@@ -74,17 +75,7 @@ class HubCaptions(CaptionSource):
     @property
     def told(self) -> str:
         """What messages call it."""
-        return f"hub data set {self.path} (revision {self.revision})"
-
-    def fetched(self) -> DatasetDict:
-        """Downloads, or takes from the cache. Raises DataError where the hub cannot be reached."""
-        revision = None if Path(self.path).exists() else self.revision
-        download = DownloadConfig(local_files_only=self.offline)
-        try:
-            return load_dataset(self.path, revision=revision, download_config=download)
-        except Exception as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise DataError(f"{self.told} cannot be had: {reason}") from None
+        return hub_name(self.path, self.revision)
 
     def require(self, rows: Dataset) -> None:
         """Raises DataError for a column that is not there."""
