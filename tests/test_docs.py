@@ -90,9 +90,8 @@ def small(words: list[str], folder: Path) -> list[str]:
         data = small_flickr8k(folder) if "flickr8k" in " ".join(words) else small_multi30k(folder)
         given = [f"data_dir={data}" if word == "data_dir=DATA" else word for word in words]
         return [*given, *TINY, f"out={folder / 'runs'}"]
-    several = "experiment=soft_vs_hard" in words or any(word.startswith("seed=") for word in words)
-    words, seeds = [word for word in words if not word.startswith("seed=")], ["seed=0"] if several else []
-    return [*words, *seeds, *TINY, SIZES, f"out={folder / 'runs'}"]
+    given = [word for word in words if not word.startswith("seed=")]
+    return [*given, "seed=0", *TINY, SIZES, f"out={folder / 'runs'}"]
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("attnbench ")], ids=str)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from datasets import Dataset
+from datasets import Dataset, DatasetDict
 
 from attnbench.tasks.hub import hub_name, hub_splits
 from attnbench.tasks.reading.checks import Fault
@@ -49,7 +49,7 @@ class HubQuestions(ClozeSource):
         """What messages call it."""
         return hub_name(self.path, self.revision)
 
-    def load(self) -> Mapping[str, Dataset]:
+    def load(self) -> DatasetDict:
         """Downloads (or takes from the cache) and checks. Raises DataError where the hub cannot be reached."""
         self.fetched = self.fetch()
         try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from datasets import Dataset
+from datasets import Dataset, DatasetDict
 
 from attnbench.tasks.hub import hub_name, hub_splits
 from attnbench.tasks.source import SPLITS, DataError, file_checksum, found
@@ -130,7 +130,7 @@ class HubPairs(PairSource):
         """What messages call it."""
         return hub_name(self.path, self.revision)
 
-    def load(self) -> Mapping[str, Dataset]:
+    def load(self) -> DatasetDict:
         """Downloads (or takes from the cache) and checks. Raises DataError where the hub cannot be reached."""
         self.fetched = self.fetch()
         try:

@@ -260,6 +260,7 @@ def test_offline_a_hub_data_set_that_is_not_kept_is_one_line_and_nobody_is_asked
         raise OSError("no network")
 
     monkeypatch.setattr("socket.getaddrinfo", address)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
     with pytest.raises(DataError, match="hub data set nobody/nothing") as caught:
         HubPairs(path="nobody/nothing", revision="main", source="en", target="de", offline=True).load()
     assert "\n" not in str(caught.value)
