@@ -14,6 +14,7 @@ from attnbench.benchmarks.code_version import code_version
 from attnbench.benchmarks.errors import InputError, did_you_mean
 from attnbench.benchmarks.machine import Machine
 from attnbench.benchmarks.mechanism import composed, config_loader, mechanism_name
+from attnbench.benchmarks.options import check_options
 from attnbench.benchmarks.record import FILE, Record, RecordError, content_address, read_record
 from attnbench.tasks.source import Source, file_checksum, found
 
@@ -112,7 +113,7 @@ def without_places(value: Any) -> Any:
 def check(config: DictConfig) -> None:
     """Raises InputError for a key that nothing reads, a seed that is none, a data folder or reference that is not there.
 
-    Builds the budget, which checks itself.
+    Builds the budget, which checks itself, and holds every other value against what it is for.
     """
     for key in map(str, config):
         if key not in (*DECIDING, *ALSO):
@@ -124,6 +125,7 @@ def check(config: DictConfig) -> None:
             f"data_dir={config.data_dir}: no such folder; give the one that holds the data sets, none for embedded data"
         )
     instantiate(config.budget)
+    check_options(config)
     presets = config_loader().get_group_options("attention")
     if config.budget.reference not in presets:
         raise InputError(

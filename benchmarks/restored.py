@@ -1,8 +1,7 @@
 """A finished run's task and model, built again from the files in its folder."""
 
-import inspect
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +13,7 @@ from torchvision.models import get_model_weights, list_models
 from attnbench.benchmarks.code_version import targets
 from attnbench.benchmarks.errors import InputError
 from attnbench.benchmarks.matching import resized
+from attnbench.benchmarks.options import check_options, options_of, parts
 from attnbench.benchmarks.plugins import plugin_packages
 from attnbench.benchmarks.record import Record, read_record
 from attnbench.tasks.base import Model, Task
@@ -48,6 +48,8 @@ def restored(folder: Path, places: Mapping[str, str | None], changes: Mapping[st
             raise InputError(f"{key.rpartition('.')[2]}={value}: the run of {folder} has no such option")
         OmegaConf.update(config, key, value)
     settle(config.task, places)
+    check_options(config.task)
+    check_options(config.attention)
     attention = OmegaConf.to_container(config.attention)
     assert isinstance(attention, dict)
     sizes = (record.matching or {}).get("sizes", {})
@@ -109,23 +111,13 @@ def settle(config: DictConfig, places: Mapping[str, str | None]) -> None:
     Grids of all images are not computed for one, and a frozen encoder's weights need no file: they are in the checkpoint.
     """
     for part in parts(config):
-        wanted = inspect.signature(get_object(part["_target_"])).parameters
-        for name in set(places) & set(wanted):
+        for name in set(places) & set(options_of(part["_target_"]).keys()):
             part[name] = places[name]
     if "grids" in config:
         config.grids = None
     encoder = config.get("encoder")
     if encoder is not None and "weights" in encoder and plainly_normalised(encoder):
         encoder.weights = "random"
-
-
-def parts(config: Any) -> Iterator[DictConfig]:
-    """Every node that names what it builds."""
-    if isinstance(config, DictConfig):
-        if "_target_" in config:
-            yield config
-        for key in config:
-            yield from parts(config[key])
 
 
 def plainly_normalised(encoder: DictConfig) -> bool:

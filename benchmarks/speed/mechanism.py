@@ -10,11 +10,12 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from attnbench.attention import Attention
 from attnbench.benchmarks.errors import InputError, explain
 from attnbench.benchmarks.mechanism import config_loader, mechanism_name
+from attnbench.benchmarks.options import check_options
 from attnbench.benchmarks.plugins import register
 
 OURS = re.compile(r"[+~]*attention([/.@][^=]*)?=")
@@ -38,7 +39,10 @@ class Mechanism(NamedTuple):
         if kernel is not None:
             values["kernel"] = kernel  # type: ignore[assignment]
         try:
-            factory: partial[Attention] = instantiate(OmegaConf.create(replaced(self.config, values)))
+            config = OmegaConf.create(replaced(self.config, values))
+            assert isinstance(config, DictConfig)
+            check_options(config)
+            factory: partial[Attention] = instantiate(config)
             return factory(query_dim=hidden, key_dim=hidden)
         except Exception as error:
             raise InputError(f"{self.name} at hidden={hidden}: {explain(error)}") from error

@@ -1,7 +1,8 @@
 """Captions written word by word, looking at an image: what their models share, and Show, Attend and Tell."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, Unpack, get_args
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -15,7 +16,7 @@ from attnbench.tasks.captioning.facts import Facts, said_gold
 from attnbench.tasks.captioning.picture import Picture
 from attnbench.tasks.sequence.decoder import Decoder
 from attnbench.tasks.sequence.recurrent import RecurrentDecoder
-from attnbench.tasks.sequence.search import Search
+from attnbench.tasks.sequence.search import Search, SearchOptions
 from attnbench.tasks.sequence.text import Vocabulary
 
 Total = Literal["one", "steps_over_places"]
@@ -60,21 +61,51 @@ class DoublyStochastic:
         return self.weight * torch.stack(places).mean(dim=0)
 
 
+class CaptionerOptions(SearchOptions, total=False):
+    """What every captioner may be told, as `Captioner` has it."""
+
+    annotation_dim: int | None
+    standardize: bool
+    global_image: bool
+    cell_dropout: float
+    doubly_stochastic: float
+    doubly_stochastic_total: Total
+
+
 class Captioner(Model):
-    """A decoder over an encoder's annotations, which are its keys and values."""
+    """A decoder over an encoder's annotations, which are its keys and values; `decoder` makes one for annotations of a size.
+
+    Annotations are of size `annotation_dim` (None: the encoder's own), with `global_image` each mapped together with their mean
+    (see `Annotations`, also for `cell_dropout`); `DoublyStochastic` is the penalty of eq. 14 in Xu et al. 2015.
+    """
 
     def __init__(
         self,
         vocabulary: Vocabulary,
-        annotations: Annotations,
-        decoder: Decoder[Any, Any],
-        search: Search,
-        penalty: DoublyStochastic,
+        encoder: Encoder,
+        decoder: Callable[[int], Decoder[Any, Any]],
+        *,
+        dropout: float,
+        annotation_dim: int | None = None,
+        standardize: bool = False,
+        global_image: bool = False,
+        cell_dropout: float = 0.0,
+        doubly_stochastic: float = 0.0,
+        doubly_stochastic_total: Total = "one",
+        **search: Unpack[SearchOptions],
     ) -> None:
         super().__init__()
-        self.vocabulary, self.search, self.penalty = vocabulary, search, penalty
-        self.annotations = annotations
-        self.decoder = decoder
+        self.vocabulary, self.search = vocabulary, Search(**search)
+        self.penalty = DoublyStochastic(weight=doubly_stochastic, total=doubly_stochastic_total)
+        self.annotations = Annotations(
+            encoder,
+            dim=annotation_dim,
+            standardize=standardize,
+            dropout=dropout,
+            global_image=global_image,
+            cell_dropout=cell_dropout,
+        )
+        self.decoder = decoder(self.annotations.width)
 
     def encode(self, batch: Captioned) -> tuple[Float[Tensor, "batch annotation"], Any]:
         """The mean annotation and the decoder's memory, cells row by row."""
@@ -110,10 +141,8 @@ class Captioner(Model):
 class ShowAttendTell(Captioner):
     """An LSTM decoder over an encoder's annotations, which starts from their mean. Xu et al. 2015, §3.1.
 
-    Annotations are of size `annotation_dim` (null: the encoder's own), with `global_image` each mapped together with their mean
-    (see `Annotations`, also for `cell_dropout`). Plain dot needs their size to be hidden_dim, that of the decoder's state. `gate`
-    is the scalar β of §4.2.1; see `DoublyStochastic` for the penalty of eq. 14. The paper's decoder looks before it knows the
-    last word; a `conditional` one takes it in first (see `RecurrentDecoder`).
+    Plain dot needs annotations of size hidden_dim, that of the decoder's state. `gate` is the scalar β of §4.2.1. The paper's
+    decoder looks before it knows the last word; a `conditional` one takes it in first (see `RecurrentDecoder`).
     """
 
     def __init__(
@@ -125,49 +154,25 @@ class ShowAttendTell(Captioner):
         embedding_dim: int,
         hidden_dim: int,
         dropout: float,
-        limit: int,
-        annotation_dim: int | None = None,
-        standardize: bool = False,
-        global_image: bool = False,
-        cell_dropout: float = 0.0,
         gate: bool = False,
         conditional: bool = False,
-        doubly_stochastic: float = 0.0,
-        doubly_stochastic_total: Total = "one",
-        beam: int = 1,
-        length_penalty: float = 0.0,
-        coverage_penalty: float = 0.0,
-        early_stopping: bool = False,
+        **options: Unpack[CaptionerOptions],
     ) -> None:
-        penalty = DoublyStochastic(weight=doubly_stochastic, total=doubly_stochastic_total)
-        search = Search(
-            limit=limit,
-            beam=beam,
-            length_penalty=length_penalty,
-            coverage_penalty=coverage_penalty,
-            early_stopping=early_stopping,
-        )
-        annotations = Annotations(
-            encoder,
-            dim=annotation_dim,
-            standardize=standardize,
-            dropout=dropout,
-            global_image=global_image,
-            cell_dropout=cell_dropout,
-        )
-        decoder = RecurrentDecoder(
-            len(vocabulary),
-            attention,
-            start_dim=annotations.width,
-            memory_dim=annotations.width,
-            embedding_dim=embedding_dim,
-            hidden_dim=hidden_dim,
-            cell="lstm",
-            dropout=dropout,
-            gate=gate,
-            conditional=conditional,
-        )
-        super().__init__(vocabulary, annotations, decoder, search, penalty)
+        def decoder(width: int) -> RecurrentDecoder:
+            return RecurrentDecoder(
+                len(vocabulary),
+                attention,
+                start_dim=width,
+                memory_dim=width,
+                embedding_dim=embedding_dim,
+                hidden_dim=hidden_dim,
+                cell="lstm",
+                dropout=dropout,
+                gate=gate,
+                conditional=conditional,
+            )
+
+        super().__init__(vocabulary, encoder, decoder, dropout=dropout, **options)
 
 
 def imbalance(

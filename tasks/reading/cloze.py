@@ -3,7 +3,7 @@
 import hashlib
 import json
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, ClassVar, get_args
@@ -19,7 +19,7 @@ AT_ONCE = 1000  # examples that are held as words together
 
 @dataclass(kw_only=True, eq=False)
 class ClozeSource(Source):
-    """Documents with cloze questions, checked; an origin says in `examples` how they are read.
+    """Documents with cloze questions, checked; an origin says in `given` how they are read.
 
     Columns document and question (lists of words), answer, and candidates: the document's entities, by number.
     """
@@ -44,8 +44,8 @@ class ClozeSource(Source):
                 raise ValueError(f"{key}={value}: must be true or false")
 
     @abstractmethod
-    def examples(self, split: str) -> Iterator[Example | Fault]:
-        """A split's examples. Raises DataError where they cannot be had."""
+    def given(self) -> Mapping[str, Iterable[Example | Fault]]:
+        """Each split's examples. Raises DataError where they cannot be had."""
 
     @abstractmethod
     def content(self) -> str:
@@ -58,14 +58,14 @@ class ClozeSource(Source):
 
     def load(self) -> DatasetDict:
         """Reads and checks all splits. Raises DataError where a split would not be whole."""
-        checks = Checks(self.limits)
-        splits = {split: self.split(split, checks) for split in SPLITS}
+        checks, given = Checks(self.limits), self.given()
+        splits = {split: self.split(split, given[split], checks) for split in SPLITS}
         self.kept_findings = checks.findings.plain()
         return DatasetDict(splits)
 
-    def split(self, split: str, checks: Checks) -> Dataset:
+    def split(self, split: str, examples: Iterable[Example | Fault], checks: Checks) -> Dataset:
         """One split, a stretch of examples after the other."""
-        used = checks.used(split, self.examples(split))
+        used = checks.used(split, examples)
         parts: list[Dataset] = []
         while rows := [self.row(example) for example in islice(used, AT_ONCE)]:
             parts.append(Dataset.from_list(rows))

@@ -1,74 +1,47 @@
 """Cloze questions of a data set on the hub, or of a local folder that the `datasets` library reads."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from datasets import Dataset, DatasetDict
+from datasets import Dataset
 
-from attnbench.tasks.hub import hub_name, hub_splits
+from attnbench.tasks.hub import HubSplits
 from attnbench.tasks.reading.checks import Fault
 from attnbench.tasks.reading.cloze import ClozeSource
 from attnbench.tasks.reading.numbering import Example, markers
-from attnbench.tasks.source import SPLITS, DataError, file_checksum
 
 
 @dataclass(kw_only=True, eq=False)
-class HubQuestions(ClozeSource):
+class HubQuestions(ClozeSource, HubSplits):
     """Questions by a hub name and revision, or of a local folder; no code of the data set is run.
 
     `document`, `question` and `answer` are columns of text, which is parted at blanks; the first two may hold lists of texts,
     such as sentences. `entities` is a column of lists of the words that may be the answer; without it they are those of the form
     @entity7. `identity` is a column that tells examples apart. `placeholder` is what the question has in the answer's place.
-    `splits` says what ours are called there.
+    The rest is `HubSplits`'.
     """
 
     name: ClassVar[str] = "hub_questions"
 
-    path: str
-    revision: str
-    subset: str | None = None
     document: str = "context"
     question: str = "question"
     answer: str = "answer"
     entities: str | None = None
     identity: str | None = None
     placeholder: str = "@placeholder"
-    splits: Mapping[str, str] = field(default_factory=lambda: {split: split for split in SPLITS})
-    offline: bool = False
-    fetched: Mapping[str, Dataset] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if set(self.splits) != set(SPLITS) or len(set(self.splits.values())) < len(SPLITS):
-            raise ValueError(f"splits={dict(self.splits)}: must name for each of {', '.join(SPLITS)} one of its own")
+        self.check_splits()
 
-    @property
-    def told(self) -> str:
-        """What messages call it."""
-        return hub_name(self.path, self.revision)
-
-    def load(self) -> DatasetDict:
-        """Downloads (or takes from the cache) and checks. Raises DataError where the hub cannot be reached."""
-        self.fetched = self.fetch()
-        try:
-            return super().load()
-        finally:
-            self.fetched = None
-
-    def fetch(self) -> Mapping[str, Dataset]:
-        """All its splits. Raises DataError where they cannot be had."""
-        needed = self.splits.values()
-        return hub_splits(self.path, self.revision, subset=self.subset, needed=needed, offline=self.offline)
-
-    def examples(self, split: str) -> Iterator[Example | Fault]:
+    def given(self) -> Mapping[str, Iterable[Example | Fault]]:
         """Row after row."""
-        theirs = self.splits[split]
-        rows: Dataset = (self.fetched or self.fetch())[theirs]
-        for column in (self.document, self.question, self.answer, self.entities, self.identity):
-            if column is not None and column not in rows.column_names:
-                raise DataError(f"{self.told} has no column {column}; it has {', '.join(rows.column_names)}")
+        return {split: self.examples(self.splits[split], rows) for split, rows in self.there().items()}
+
+    def examples(self, theirs: str, rows: Dataset) -> Iterator[Example | Fault]:
+        """Those of one of its splits. Raises DataError for a column that is not there."""
+        self.require(rows, self.document, self.question, self.answer, self.entities, self.identity)
         for number, row in enumerate(rows, start=1):
             yield self.example(f"{self.told}, {theirs}: row {number}", row)
 
@@ -87,13 +60,9 @@ class HubQuestions(ClozeSource):
         return Example(name, identity, document, question, answer.strip(), set(among))
 
     def content(self) -> str:
-        """The name and revision, or the bytes of a local copy; give a commit as revision to pin the content."""
+        """What is read of it, and its origin."""
         columns = [self.document, self.question, self.answer, self.entities, self.identity, self.placeholder]
-        chosen = f"{self.subset} {columns} {dict(self.splits)}"
-        local = Path(self.path)
-        if local.exists():
-            return f"{chosen} {file_checksum(sorted(path for path in local.rglob('*') if path.is_file()))}"
-        return f"{chosen} {self.path}@{self.revision}"
+        return f"{self.subset} {columns} {dict(self.splits)} {self.origin()}"
 
 
 def words_of(value: Any) -> list[str] | None:

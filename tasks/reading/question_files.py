@@ -1,7 +1,7 @@
 """Cloze questions in files of the form in which CNN and Daily Mail are given, one question a file."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -35,9 +35,9 @@ class QuestionFiles(ClozeSource):
             raise DataError(f"{folder}: holds no file that ends in .question")
         return files
 
-    def examples(self, split: str) -> Iterator[Example | Fault]:
+    def given(self) -> Mapping[str, Iterable[Example | Fault]]:
         """File after file."""
-        return map(read_question, self.files(split))
+        return {split: map(read_question, self.files(split)) for split in SPLITS}
 
     def content(self) -> str:
         """Hash of all files' names and bytes."""

@@ -78,6 +78,22 @@ def for_rows(attention: Attention, memory: Memory, times: int) -> Memory:
     return memory.select(torch.arange(memory.mask.shape[0], device=memory.mask.device).repeat_interleave(times))
 
 
+class OnePlace(Decoder[Memory, Between]):
+    """A decoder with one place of attention, which is all that it does with what it reads."""
+
+    attention: Attention
+
+    def prepare(
+        self, annotations: Float[Tensor, "batch memory value"], mask: Bool[Tensor, "batch #query memory"]
+    ) -> Memory:
+        """What is attended to: the annotations as keys and values."""
+        return self.attention.prepare(annotations, annotations, mask)
+
+    def shared(self, memory: Memory, times: int) -> Memory:
+        """The memory for so many rows of each example, one after the other."""
+        return for_rows(self.attention, memory, times)
+
+
 def likelihood(
     features: Float[Tensor, "batch query feature"],
     layer: nn.Linear,

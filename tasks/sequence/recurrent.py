@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from attnbench.attention import Alignment, Attended, AttentionFactory, Memory, Past
 from attnbench.tasks.base import Output
-from attnbench.tasks.sequence.decoder import Advanced, Decoder, for_rows, likelihood
+from attnbench.tasks.sequence.decoder import Advanced, OnePlace, likelihood
 from attnbench.tasks.sequence.text import Vocabulary
 from attnbench.tasks.sequence.unrolled import Unrolled
 
@@ -28,7 +28,7 @@ class State(NamedTuple):
         return State(self.hidden[rows], self.cell[rows], None if self.past is None else self.past.select(rows))
 
 
-class RecurrentDecoder(Decoder[Memory, State]):
+class RecurrentDecoder(OnePlace[State]):
     """s_0 = tanh(W_0 a); c_t = β_t attend(s_{t-1}); s_t = RNN([E y_{t-1}; c_t], s_{t-1});
     p(y_t) = softmax(V tanh(W [s_t; c_t; E y_{t-1}])).
 
@@ -83,16 +83,6 @@ class RecurrentDecoder(Decoder[Memory, State]):
             self.embedding.weight = self.output.weight
         self.stretch = embedding_dim**0.5 if tied else 1.0
         self.dropout = nn.Dropout(dropout)
-
-    def prepare(
-        self, annotations: Float[Tensor, "batch memory value"], mask: Bool[Tensor, "batch #query memory"]
-    ) -> Memory:
-        """What is attended to: the annotations as keys and values."""
-        return self.attention.prepare(annotations, annotations, mask)
-
-    def shared(self, memory: Memory, times: int) -> Memory:
-        """The memory for so many rows of each example, one after the other."""
-        return for_rows(self.attention, memory, times)
 
     def start(self, summary: Float[Tensor, "batch start"]) -> State:
         """The state before the first word, from a summary of what is read."""

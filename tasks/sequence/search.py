@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, Required, TypedDict, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -16,13 +16,23 @@ from attnbench.tasks.sequence.text import Vocabulary
 from attnbench.tasks.sequence.worth import Worth
 
 
+class SearchOptions(TypedDict, total=False):
+    """What a model that says sentences is told of its search, as `Search` has it."""
+
+    limit: Required[int]
+    beam: int
+    length_penalty: float
+    coverage_penalty: float
+    early_stopping: bool
+
+
 @dataclass(frozen=True, kw_only=True)
 class Search:
     """How a model finds what to say, in `limit` symbols at most: greedily with a beam of 1, else by beam search."""
 
     limit: int
-    beam: int
-    length_penalty: float
+    beam: int = 1
+    length_penalty: float = 0.0
     coverage_penalty: float = 0.0
     early_stopping: bool = False
     n_best: int | None = None  # how many scored sentences to come back with; None: none need be scored

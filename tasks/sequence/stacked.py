@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from attnbench.attention import Alignment, AttentionFactory, Memory, Past
 from attnbench.tasks.base import Output
-from attnbench.tasks.sequence.decoder import Advanced, Decoder, for_rows, likelihood
+from attnbench.tasks.sequence.decoder import Advanced, OnePlace, likelihood
 from attnbench.tasks.sequence.text import Vocabulary
 
 
@@ -35,8 +35,8 @@ class Heard(NamedTuple):
     state: State
 
 
-class StackedDecoder(Decoder[Memory, State]):
-    """A decoder of LSTM layers with one place of attention; p(y_t) = softmax(V x_t + b) of what `read` makes of each word.
+class StackedDecoder(OnePlace[State]):
+    """A decoder of LSTM layers; p(y_t) = softmax(V x_t + b) of what `read` makes of each word.
 
     Training and search read words in the same way: all of them in one stretch, or one after the other. Dropout stands before
     the layers and before the output, never between two words (Zaremba et al. 2014, §3.2).
@@ -64,16 +64,6 @@ class StackedDecoder(Decoder[Memory, State]):
     @abstractmethod
     def read(self, embedded: Float[Tensor, "rows length embedding"], state: State, memory: Memory) -> Heard:
         """A stretch of words after those that led to the state."""
-
-    def prepare(
-        self, annotations: Float[Tensor, "batch memory value"], mask: Bool[Tensor, "batch #query memory"]
-    ) -> Memory:
-        """What is attended to: the annotations as keys and values."""
-        return self.attention.prepare(annotations, annotations, mask)
-
-    def shared(self, memory: Memory, times: int) -> Memory:
-        """The memory for so many rows of each example, one after the other."""
-        return for_rows(self.attention, memory, times)
 
     def start(self, summary: Float[Tensor, "batch start"]) -> State:
         """The state before the first word: the encoder's last, as `last_states` has it."""

@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from pathlib import Path
 from typing import Any, ClassVar
 
 from datasets import Dataset
 
-from attnbench.tasks.hub import hub_name, hub_splits
+from attnbench.tasks.hub import HubSplits
 from attnbench.tasks.source import DataError, file_checksum, found
 from attnbench.tasks.spans.entries import Entry, entries, part
 from attnbench.tasks.spans.questions import QuestionSource
@@ -55,7 +54,7 @@ class SpanFiles(QuestionSource):
 
 
 @dataclass(kw_only=True, eq=False)
-class HubQuestions(QuestionSource):
+class HubQuestions(QuestionSource, HubSplits):
     """Questions of a hub data set with SQuAD's columns, or of a local folder that `datasets` reads; no code of it is run.
 
     Columns id, title (the article), context, question and answers {text, answer_start}. `splits` says what our splits are called
@@ -64,38 +63,20 @@ class HubQuestions(QuestionSource):
 
     name: ClassVar[str] = "squad_hub"
 
-    path: str
-    revision: str
-    subset: str | None = None
+    optional: ClassVar[frozenset[str]] = frozenset({"validation"})
     splits: Mapping[str, str] = field(default_factory=lambda: {"train": "train", "test": "validation"})
-    offline: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        names = dict(self.splits)
-        if not {"train", "test"} <= set(names) <= {"train", "validation", "test"} or len(set(names.values())) < len(
-            names
-        ):
-            raise ValueError(
-                f"splits={names}: must name for train and test, and may for validation, one of its own each"
-            )
-
-    @property
-    def told(self) -> str:
-        """What messages call it."""
-        return hub_name(self.path, self.revision)
+        self.check_splits()
 
     def given(self) -> Mapping[str, Iterable[Entry]]:
         """The questions of its splits."""
-        needed = self.splits.values()
-        there = hub_splits(self.path, self.revision, subset=self.subset, needed=needed, offline=self.offline)
-        return {split: list(self.rows(there[theirs], theirs)) for split, theirs in self.splits.items()}
+        return {split: list(self.rows(rows, self.splits[split])) for split, rows in self.there().items()}
 
     def rows(self, rows: Dataset, theirs: str) -> Iterator[Entry]:
         """The entries of one of its splits. Raises DataError for columns of another form."""
-        missing = [column for column in COLUMNS if column not in rows.column_names]
-        if missing:
-            raise DataError(f"{self.told} has no column {', '.join(missing)}; it has {', '.join(rows.column_names)}")
+        self.require(rows, *COLUMNS)
         for number, row in enumerate(rows, start=1):
             where = f"{self.told}, {theirs}: row {number}"
             title, context, question = (part(row, key, str, where) for key in ("title", "context", "question"))
@@ -108,9 +89,5 @@ class HubQuestions(QuestionSource):
             yield Entry(where, part(row, "id", str, where), home, f"{home} {context}", context, question, pairs)
 
     def content(self) -> str:
-        """The name and revision, or the bytes of a local copy; give a commit as revision to pin the content."""
-        chosen = f"{self.subset} {dict(self.splits)}"
-        local = Path(self.path)
-        if local.exists():
-            return f"{chosen} {file_checksum(sorted(path for path in local.rglob('*') if path.is_file()))}"
-        return f"{chosen} {self.path}@{self.revision}"
+        """What is read of it, and its origin."""
+        return f"{self.subset} {dict(self.splits)} {self.origin()}"

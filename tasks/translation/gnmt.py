@@ -1,8 +1,10 @@
 """GNMT's model: deep LSTM layers on both sides, of which the decoder's first alone decides where to look."""
 
+from typing import Unpack
+
 from attnbench.attention import AttentionFactory
 from attnbench.tasks.sequence.gnmt import Asks, GnmtDecoder
-from attnbench.tasks.sequence.search import Search
+from attnbench.tasks.sequence.search import Search, SearchOptions
 from attnbench.tasks.sequence.text import Vocabulary
 from attnbench.tasks.translation.encoder import GnmtEncoder
 from attnbench.tasks.translation.model import Translator
@@ -24,22 +26,11 @@ class Gnmt(Translator):
         embedding_dim: int,
         hidden_dim: int,
         dropout: float,
-        limit: int,
         asks: Asks = "previous",
         residual: bool = True,
         context_out: bool = False,
-        beam: int = 1,
-        length_penalty: float = 0.0,
-        coverage_penalty: float = 0.0,
-        early_stopping: bool = False,
+        **search: Unpack[SearchOptions],
     ) -> None:
-        search = Search(
-            limit=limit,
-            beam=beam,
-            length_penalty=length_penalty,
-            coverage_penalty=coverage_penalty,
-            early_stopping=early_stopping,
-        )
         sizes = {"layers": layers, "embedding_dim": embedding_dim, "hidden_dim": hidden_dim}
         encoder = GnmtEncoder(len(source), dropout=dropout, residual=residual, **sizes)
         decoder = GnmtDecoder(
@@ -52,4 +43,4 @@ class Gnmt(Translator):
             context_out=context_out,
             **sizes,
         )
-        super().__init__(target, encoder, decoder, search)
+        super().__init__(target, encoder, decoder, Search(**search))

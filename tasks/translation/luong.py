@@ -1,8 +1,10 @@
 """Luong's model: stacked LSTM layers on both sides, and a look from the decoder's new state."""
 
+from typing import Unpack
+
 from attnbench.attention import AttentionFactory
 from attnbench.tasks.sequence.luong import LuongDecoder
-from attnbench.tasks.sequence.search import Search
+from attnbench.tasks.sequence.search import Search, SearchOptions
 from attnbench.tasks.sequence.text import Vocabulary
 from attnbench.tasks.translation.encoder import StackedLstm
 from attnbench.tasks.translation.model import Translator
@@ -25,26 +27,15 @@ class Luong(Translator):
         embedding_dim: int,
         hidden_dim: int,
         dropout: float,
-        limit: int,
         bidirectional: bool = False,
         input_feeding: bool = True,
-        beam: int = 1,
-        length_penalty: float = 0.0,
-        coverage_penalty: float = 0.0,
-        early_stopping: bool = False,
+        **search: Unpack[SearchOptions],
     ) -> None:
         if layers < 1:
             raise ValueError(f"layers={layers}: must be at least 1")
-        search = Search(
-            limit=limit,
-            beam=beam,
-            length_penalty=length_penalty,
-            coverage_penalty=coverage_penalty,
-            early_stopping=early_stopping,
-        )
         sizes = {"layers": layers, "embedding_dim": embedding_dim, "hidden_dim": hidden_dim}
         encoder = StackedLstm(len(source), dropout=dropout, bidirectional=bidirectional, **sizes)
         decoder = LuongDecoder(
             len(target), attention, memory_dim=hidden_dim, input_feeding=input_feeding, dropout=dropout, **sizes
         )
-        super().__init__(target, encoder, decoder, search)
+        super().__init__(target, encoder, decoder, Search(**search))

@@ -1,7 +1,7 @@
 """Sentences said in another language: what translation models share, and RNNsearch, for which attention was invented."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -11,7 +11,7 @@ from attnbench.attention import AttentionFactory
 from attnbench.tasks.base import Model, Output, Prediction
 from attnbench.tasks.sequence.decoder import Decoder
 from attnbench.tasks.sequence.recurrent import Readout, RecurrentDecoder
-from attnbench.tasks.sequence.search import Search
+from attnbench.tasks.sequence.search import Search, SearchOptions
 from attnbench.tasks.sequence.text import Vocabulary
 from attnbench.tasks.translation.encoder import BidirectionalGru, Encoder, Start, half
 
@@ -80,24 +80,13 @@ class RNNsearch(Translator):
         embedding_dim: int,
         hidden_dim: int,
         dropout: float,
-        limit: int,
         annotation_dim: int | None = None,
         start: Start = "mean",
         readout: Readout = "tanh",
         tied: bool = False,
         conditional: bool = False,
-        beam: int = 1,
-        length_penalty: float = 0.0,
-        coverage_penalty: float = 0.0,
-        early_stopping: bool = False,
+        **search: Unpack[SearchOptions],
     ) -> None:
-        search = Search(
-            limit=limit,
-            beam=beam,
-            length_penalty=length_penalty,
-            coverage_penalty=coverage_penalty,
-            early_stopping=early_stopping,
-        )
         width = hidden_dim if annotation_dim is None else annotation_dim
         half(width, "hidden_dim" if annotation_dim is None else "annotation_dim")  # refuses an odd one
         encoder = BidirectionalGru(
@@ -116,4 +105,4 @@ class RNNsearch(Translator):
             tied=tied,
             conditional=conditional,
         )
-        super().__init__(target, encoder, decoder, search)
+        super().__init__(target, encoder, decoder, Search(**search))

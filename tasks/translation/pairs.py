@@ -18,7 +18,7 @@ Text = Literal["raw", "tokenized", "lowercased_13a"]
 
 @dataclass(kw_only=True, eq=False)
 class PairSource(Source):
-    """Sentence pairs, checked; an origin says in `side` how lines are read.
+    """Sentence pairs, checked; an origin says in `given` how lines are read.
 
     Columns source and target: of `raw` text the lines; of `tokenized` text the words between blanks; of `lowercased_13a` text
     the words that sacrebleu's 13a finds in the lower-cased lines.
@@ -43,8 +43,8 @@ class PairSource(Source):
                 raise ValueError(f"{key}={value}: must be true or false")
 
     @abstractmethod
-    def sides(self, split: str) -> tuple[Side, Side]:
-        """A split's lines in both languages. Raises DataError where they cannot be read."""
+    def given(self) -> Mapping[str, tuple[Side, Side]]:
+        """Each split's lines in both languages. Raises DataError where they cannot be read."""
 
     @abstractmethod
     def content(self) -> str:
@@ -63,9 +63,9 @@ class PairSource(Source):
     def load(self) -> DatasetDict:
         """Reads and checks all splits. Raises DataError where a split would not be whole."""
         checks = Checks(self.limits)
-        splits = {}
+        given, splits = self.given(), {}
         for split in SPLITS:
-            source, target = checks.run(split, *self.sides(split))
+            source, target = checks.run(split, *given[split])
             splits[split] = Dataset.from_dict({"source": self.rows(source), "target": self.rows(target)})
         self.kept_findings = checks.findings.plain()
         return DatasetDict(splits)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from datasets import Dataset, DatasetDict
+from datasets import Dataset
 
-from attnbench.tasks.hub import hub_name, hub_splits
+from attnbench.tasks.hub import HubSplits
 from attnbench.tasks.source import SPLITS, DataError, file_checksum, found
 from attnbench.tasks.translation.checks import Side
 from attnbench.tasks.translation.pairs import PairSource, Text
@@ -53,10 +53,9 @@ class ParallelFiles(PairSource):
         if set(given) != set(SPLITS) or any(len(pair) != 2 for pair in given.values()):
             raise ValueError(f"files={given}: must give [source, target] for each of {', '.join(SPLITS)}")
 
-    def sides(self, split: str) -> tuple[Side, Side]:
-        """The lines of the split's two files."""
-        first, second = map(self.side, self.files[split])
-        return first, second
+    def given(self) -> Mapping[str, tuple[Side, Side]]:
+        """The lines of each split's two files."""
+        return {split: (self.side(first), self.side(second)) for split, (first, second) in self.files.items()}
 
     def side(self, name: str) -> Side:
         """One file."""
@@ -100,64 +99,40 @@ class Multi30k(ParallelFiles):
 
 
 @dataclass(kw_only=True, eq=False)
-class HubPairs(PairSource):
+class HubPairs(PairSource, HubSplits):
     """Sentence pairs of a hub data set, or of a local folder that the `datasets` library reads; no code of it is run.
 
     `source` and `target` are text columns, or with `column` the keys of that column's {language: text}, the form of IWSLT and
-    WMT. `subset` is the hub's name of a configuration, such as de-en. `splits` says what our splits are called there.
+    WMT. The rest is `HubSplits`'; a `subset` is for example de-en.
     """
 
     name: ClassVar[str] = "hub_pairs"
 
-    path: str
-    revision: str
     source: str
     target: str
     text: Text = "lowercased_13a"
     column: str | None = None
-    subset: str | None = None
-    splits: Mapping[str, str] = field(default_factory=lambda: {split: split for split in SPLITS})
-    offline: bool = False
-    fetched: Mapping[str, Dataset] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if set(self.splits) != set(SPLITS) or len(set(self.splits.values())) < len(SPLITS):
-            raise ValueError(f"splits={dict(self.splits)}: must name for each of {', '.join(SPLITS)} one of its own")
+        self.check_splits()
 
-    @property
-    def told(self) -> str:
-        """What messages call it."""
-        return hub_name(self.path, self.revision)
-
-    def load(self) -> DatasetDict:
-        """Downloads (or takes from the cache) and checks. Raises DataError where the hub cannot be reached."""
-        self.fetched = self.fetch()
-        try:
-            return super().load()
-        finally:
-            self.fetched = None
-
-    def fetch(self) -> Mapping[str, Dataset]:
-        """All its splits. Raises DataError where they cannot be had."""
-        needed = self.splits.values()
-        return hub_splits(self.path, self.revision, subset=self.subset, needed=needed, offline=self.offline)
-
-    def sides(self, split: str) -> tuple[Side, Side]:
+    def given(self) -> Mapping[str, tuple[Side, Side]]:
         """The rows' two texts."""
-        theirs = self.splits[split]
-        rows = (self.fetched or self.fetch())[theirs]
-        first, second = (
-            Side(f"{theirs}.{language}", f"{self.told}, {theirs}.{language}", self.lines(rows, language), unit="row")
-            for language in (self.source, self.target)
-        )
-        return first, second
+        return {
+            split: (self.side(split, rows, self.source), self.side(split, rows, self.target))
+            for split, rows in self.there().items()
+        }
+
+    def side(self, split: str, rows: Dataset, language: str) -> Side:
+        """A split's texts in one language."""
+        name = f"{self.splits[split]}.{language}"
+        return Side(name, f"{self.told}, {name}", self.lines(rows, language), unit="row")
 
     def lines(self, rows: Dataset, language: str) -> list[str]:
         """One language's texts; a missing one is empty. Raises DataError for a column that is not there or holds no text."""
         column = self.column or language
-        if column not in rows.column_names:
-            raise DataError(f"{self.told} has no column {column}; it has {', '.join(rows.column_names)}")
+        self.require(rows, column)
         values: list[Any] = list(rows[column])
         if self.column is not None:
             values = [self.of_language(value, language) for value in values]
@@ -177,9 +152,5 @@ class HubPairs(PairSource):
         return value[language]
 
     def content(self) -> str:
-        """The name and revision, or the bytes of a local copy; give a commit as revision to pin the content."""
-        chosen = f"{self.subset} {self.column} {self.source} {self.target} {dict(self.splits)}"
-        local = Path(self.path)
-        if local.exists():
-            return f"{chosen} {file_checksum(sorted(path for path in local.rglob('*') if path.is_file()))}"
-        return f"{chosen} {self.path}@{self.revision}"
+        """What is read of it, and its origin."""
+        return f"{self.subset} {self.column} {self.source} {self.target} {dict(self.splits)} {self.origin()}"

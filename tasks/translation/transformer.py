@@ -1,10 +1,12 @@
 """The Transformer: an encoder whose words look at each other, and a decoder that attends in every layer."""
 
+from typing import Unpack
+
 from jaxtyping import Int
 from torch import Tensor, nn
 
 from attnbench.attention import AttentionFactory
-from attnbench.tasks.sequence.search import Search
+from attnbench.tasks.sequence.search import Search, SearchOptions
 from attnbench.tasks.sequence.text import Vocabulary
 from attnbench.tasks.sequence.transformer import TransformerDecoder, check_sizes, placed, word_vectors
 from attnbench.tasks.sequence.transformer_layer import EncoderLayer, Norm
@@ -67,16 +69,12 @@ class Transformer(Translator):
         hidden_dim: int,
         heads: int,
         dropout: float,
-        limit: int,
         feed_forward_dim: int | None = None,
         norm: Norm = "pre",
         tied: bool = True,
         shared_embeddings: bool = False,
         self_attention: AttentionFactory | None = None,
-        beam: int = 1,
-        length_penalty: float = 0.0,
-        coverage_penalty: float = 0.0,
-        early_stopping: bool = False,
+        **search: Unpack[SearchOptions],
     ) -> None:
         inner = 4 * hidden_dim if feed_forward_dim is None else feed_forward_dim
         check_sizes(layers=layers, hidden_dim=hidden_dim, heads=heads, feed_forward_dim=inner, norm=norm)
@@ -85,13 +83,6 @@ class Transformer(Translator):
                 f"shared_embeddings=true: source and target have {len(source)} and {len(target)} words of their own; "
                 "needs one vocabulary for both: give task.units.joint=true"
             )
-        search = Search(
-            limit=limit,
-            beam=beam,
-            length_penalty=length_penalty,
-            coverage_penalty=coverage_penalty,
-            early_stopping=early_stopping,
-        )
         sizes = {"layers": layers, "hidden_dim": hidden_dim, "heads": heads, "feed_forward_dim": inner}
         encoder = TransformerEncoder(len(source), dropout=dropout, norm=norm, self_attention=self_attention, **sizes)
         decoder = TransformerDecoder(
@@ -106,4 +97,4 @@ class Transformer(Translator):
         )
         if shared_embeddings:
             encoder.embedding = decoder.embedding
-        super().__init__(target, encoder, decoder, search)
+        super().__init__(target, encoder, decoder, Search(**search))

@@ -12,6 +12,11 @@ from attnbench.benchmarks.cli import COMMANDS, main
 WRONG = {
     "attention=aditive_soft": "attention=aditive_soft: no such choice; did you mean additive_soft? choices: additive_entmax15",
     "attention.score.hiden_dim=3": "attention.score.hiden_dim: no such key; did you mean hidden_dim? choices: hidden_dim",
+    "attention.score.hidden_dim=x": "attention.score.hidden_dim=x: must be a whole number",
+    "task.model.tied=maybe": "task.model.tied=maybe: must be true or false",
+    "task.model.beam=two": "task.model.beam=two: must be a whole number",
+    "task.batch_tokens=2.5": "task.batch_tokens=2.5: must be a whole number, or null",
+    "+task.model.bean=2": "bean",
     "attention.score.hidden_dim=0": "hidden_dim=0: must be at least 1",
     "task/data=nope": "task/data=nope: no such choice; choices: babi_10k",
     "task/data=scenes": "task/data=scenes: task translation reads sentence pairs",

@@ -252,7 +252,7 @@ def test_a_hub_data_set_is_read_in_squads_columns(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(module, unreachable)
     with pytest.raises(DataError, match=r"some/set \(revision main\) cannot be had: no network$"):
         source.load()
-    with pytest.raises(ValueError, match="must name for train and test"):
+    with pytest.raises(ValueError, match="must name for each of train, test, and may for validation one"):
         HubQuestions(path="p", revision="r", splits={"train": "train"})
 
 

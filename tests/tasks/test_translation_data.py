@@ -302,7 +302,7 @@ def test_multi30k_raw_tells_its_known_dirt(data_dir: str) -> None:
 @pytest.mark.parametrize("text", ["raw", "tokenized"])
 def test_every_test_set_of_multi30k_pairs_up(data_dir: str, test: str, text: Text) -> None:
     data = Multi30k(data_dir=data_dir, source="de", target="en", test=test, text=text)
-    first, second = data.sides("test")
+    first, second = data.given()["test"]
     assert len(first.lines) == len(second.lines) == (461 if test == "test_2017_mscoco" else 1000)
 
 

@@ -10,7 +10,7 @@ from datasets import Dataset, Image
 from attnbench.tasks.captioning.data.builder import CaptionSource
 from attnbench.tasks.captioning.data.entries import Entry
 from attnbench.tasks.captioning.data.unpacked import unpacked
-from attnbench.tasks.hub import hub_name, hub_splits
+from attnbench.tasks.hub import HubData
 from attnbench.tasks.source import SPLITS, DataError
 
 Names = str | Sequence[str]
@@ -22,8 +22,8 @@ def listed(names: Names) -> list[str]:
 
 
 @dataclass(kw_only=True, eq=False)
-class HubCaptions(CaptionSource):
-    """A data set by its name and revision; give a commit as revision to pin the content.
+class HubCaptions(CaptionSource, HubData):
+    """A data set as `HubData` has it.
 
     `captions` names a column of caption lists, or one or several columns of captions. `splits` says which of its splits ours
     are made of; with `split_column` they are the values of that column. No code of the data set is run.
@@ -31,14 +31,11 @@ class HubCaptions(CaptionSource):
 
     name: ClassVar[str] = "captions_hub"
 
-    path: str
-    revision: str
     image: str = "image"
     captions: Names = "captions"
     image_id: str | None = None
     split_column: str | None = None
     splits: Mapping[str, Names] = field(default_factory=lambda: {split: split for split in SPLITS})
-    offline: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -54,8 +51,8 @@ class HubCaptions(CaptionSource):
         ours = {name: split for split, names in self.wanted.items() for name in names}
         entries: list[Entry] = []
         said: set[str] = set()
-        for part, rows in hub_splits(self.path, self.revision, offline=self.offline).items():
-            self.require(rows)
+        for part, rows in self.fetched().items():
+            self.require(rows, self.image, *listed(self.captions), self.image_id, self.split_column)
             if self.split_column is None and part not in ours:
                 continue
             for number, (file, row) in enumerate(self.rows(rows)):
@@ -71,17 +68,6 @@ class HubCaptions(CaptionSource):
                 f"{self.told} has no split {', '.join(missing)}; it has {', '.join(sorted(said))}: give splits"
             )
         return entries
-
-    @property
-    def told(self) -> str:
-        """What messages call it."""
-        return hub_name(self.path, self.revision)
-
-    def require(self, rows: Dataset) -> None:
-        """Raises DataError for a column that is not there."""
-        for column in (self.image, *listed(self.captions), self.image_id, self.split_column):
-            if column is not None and column not in rows.column_names:
-                raise DataError(f"{self.told} has no column {column}; it has {', '.join(rows.column_names)}")
 
     def rows(self, rows: Dataset) -> Iterator[tuple[Path | None, dict[str, Any]]]:
         """Each row's image file, and the row without its image."""
