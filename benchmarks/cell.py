@@ -15,7 +15,7 @@ from attnbench.benchmarks.errors import InputError, did_you_mean
 from attnbench.benchmarks.machine import Machine
 from attnbench.benchmarks.mechanism import composed, config_loader, mechanism_name
 from attnbench.benchmarks.options import check_options
-from attnbench.benchmarks.record import FILE, Record, RecordError, content_address, read_record
+from attnbench.benchmarks.record import FILE, Record, RecordError, content_address, folder_name, read_record
 from attnbench.tasks.source import Source, file_checksum, found
 
 DECIDING = ("task", "attention", "estimator", "optimizer", "budget", "seed")
@@ -68,8 +68,12 @@ class Cell:
     @property
     def folder(self) -> Path:
         """Where its record and files stand."""
-        readable = re.sub(r"[^\w.=-]+", "-", self.attention).strip("-")
-        return Path(self.config.out) / f"{self.task}-{self.data}" / readable / f"seed{self.seed}-{self.address}"
+        return (
+            Path(self.config.out)
+            / f"{self.task}-{self.data}"
+            / folder_name(self.attention)
+            / f"seed{self.seed}-{self.address}"
+        )
 
     @property
     def budget(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from attnbench.benchmarks.record import find_records, write_record
+from attnbench.benchmarks.record import find_records, folder_name, write_record
 
 BESIDE = ("examples.json", "exhibits.json")
 
@@ -21,7 +21,7 @@ def publish(runs: list[Path], folder: Path, *, examples: bool) -> list[Path]:
     for source, record in find_records(runs).items():
         if not record.finished:
             continue
-        target = folder / f"{record.task}-{record.data}-{record.model}" / record.attention / source.name
+        target = folder / f"{record.task}-{record.data}-{record.model}" / folder_name(record.attention) / source.name
         found = record.findings if examples else {kind: unquoted(finding) for kind, finding in record.findings.items()}
         write_record(target, replace(record, findings=found))
         for name in BESIDE if examples else ():

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -52,6 +53,11 @@ class Record:
     def finished(self) -> bool:
         """Whether the cell has a result."""
         return self.status == "finished"
+
+
+def folder_name(mechanism: str) -> str:
+    """A mechanism's name as that of a folder: without what shells and other systems read in their own way."""
+    return re.sub(r"[^\w.=-]+", "-", mechanism).strip("-")
 
 
 def content_address(parts: Mapping[str, Any]) -> str:

@@ -34,6 +34,13 @@ def test_records_are_found_again_when_they_are_published_twice(made, tmp_path):
     assert len(find_records([tmp_path / "out"])) == 1
 
 
+def test_folders_have_names_that_any_system_takes(made, tmp_path):
+    made.keep(tmp_path / "runs", made.record(attention="scaled_dot × softmax [score.project=always]"))
+    (folder,) = publish([tmp_path / "runs"], tmp_path / "out", examples=False)
+    assert folder.parent.name == "scaled_dot-softmax-score.project=always"
+    assert find_records([folder])[folder].attention == "scaled_dot × softmax [score.project=always]"
+
+
 def test_each_table_has_a_folder_of_its_own(made, tmp_path):
     cells = [
         ("translation", {}),
