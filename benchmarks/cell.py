@@ -68,12 +68,8 @@ class Cell:
     @property
     def folder(self) -> Path:
         """Where its record and files stand."""
-        return (
-            Path(self.config.out)
-            / f"{self.task}-{self.data}"
-            / folder_name(self.attention)
-            / f"seed{self.seed}-{self.address}"
-        )
+        mechanism = Path(self.config.out) / f"{self.task}-{self.data}" / folder_name(self.attention)
+        return mechanism / f"seed{self.seed}-{self.address}"
 
     @property
     def budget(self) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def settle(config: DictConfig, places: Mapping[str, str | None]) -> None:
     Grids of all images are not computed for one, and a frozen encoder's weights need no file: they are in the checkpoint.
     """
     for part in parts(config):
-        for name in set(places) & set(options_of(part["_target_"]).keys()):
+        for name in places.keys() & options_of(part["_target_"]).keys():
             part[name] = places[name]
     if "grids" in config:
         config.grids = None
