@@ -40,8 +40,6 @@ class ClozeSource(Source):
         for key, value in self.limits._asdict().items():
             if key.startswith("most_") and (type(value) is not int or value < 1):
                 raise ValueError(f"{key}={value}: must be a whole number, 1 or more")
-            if key.startswith("drop_") and type(value) is not bool:
-                raise ValueError(f"{key}={value}: must be true or false")
 
     @abstractmethod
     def given(self) -> Mapping[str, Iterable[Example | Fault]]:

@@ -39,8 +39,6 @@ class Search:
 
     def __post_init__(self) -> None:
         Worth(length_penalty=self.length_penalty, coverage_penalty=self.coverage_penalty)
-        if type(self.early_stopping) is not bool:
-            raise ValueError(f"early_stopping={self.early_stopping}: must be true or false")
         check_search(beam=self.beam, limit=self.limit, n_best=1 if self.n_best is None else self.n_best)
 
     def __call__(self, decoder: Decoder[Any, Any], summary: Float[Tensor, "batch start"], memory: Any) -> Said:

@@ -47,8 +47,6 @@ class QuestionSource(Source):
             raise ValueError(f"share={self.share}: must be a share of the train questions, above 0 and at most 1")
         if type(self.longest_question) is not int or self.longest_question < 1:
             raise ValueError(f"longest_question={self.longest_question}: must be a whole number of words, 1 or more")
-        if type(self.drop_faulty) is not bool:
-            raise ValueError(f"drop_faulty={self.drop_faulty}: must be true or false")
 
     @property
     def part(self) -> str:

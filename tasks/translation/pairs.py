@@ -38,9 +38,6 @@ class PairSource(Source):
             raise ValueError(f"text={self.text}: must be one of {', '.join(get_args(Text))}")
         if type(self.most_words) is not int or self.most_words < 1:
             raise ValueError(f"most_words={self.most_words}: must be a whole number, 1 or more")
-        for key, value in self.limits._asdict().items():
-            if key.startswith("drop_") and type(value) is not bool:
-                raise ValueError(f"{key}={value}: must be true or false")
 
     @abstractmethod
     def given(self) -> Mapping[str, tuple[Side, Side]]:

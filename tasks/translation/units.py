@@ -31,7 +31,6 @@ class Words(Units):
     raw: ClassVar[bool] = False
 
     def __init__(self, *, joint: bool = False) -> None:
-        refuse_no_choice(joint=joint)
         self.joint = joint
 
     def vocabularies(self, source: Sequence[str], target: Sequence[str], *, least_count: int) -> Vocabularies:
@@ -58,7 +57,6 @@ class BytePairs(Units):
     def __init__(self, *, size: int, joint: bool, lowercase: bool = False) -> None:
         if type(size) is not int or size <= len(FIXED):
             raise ValueError(f"size={size}: must be more than {len(FIXED)}, the special symbols and the bytes")
-        refuse_no_choice(joint=joint, lowercase=lowercase)
         self.size = size
         self.joint = joint
         self.lowercase = lowercase
@@ -73,13 +71,6 @@ class BytePairs(Units):
             both = learnt([*source, *target])
             return both, both
         return learnt(source), learnt(target)
-
-
-def refuse_no_choice(**given: object) -> None:
-    """Raises ValueError where an option that is true or false is neither."""
-    for key, value in given.items():
-        if type(value) is not bool:
-            raise ValueError(f"{key}={value}: must be true or false")
 
 
 def kept(vocabularies: Vocabularies) -> dict[str, Any]:

@@ -81,6 +81,7 @@ def test_a_record_of_it_is_compared_in_a_table_of_its_own(
         (["budget.epochs=3"], "budget.epochs=3: must be KEY=VALUE of the task"),
         (["task.data.test"], "task.data.test: must be KEY=VALUE of the task"),
         (["task.data.tset=x"], "tset=x: the run of .* has no such option"),
+        (["task.data.most_words=many"], r"task\.data\.most_words=many: must be a whole number"),
         (["task.data.test=test_2018"], "test=test_2018: must be one of test_2016_flickr"),
     ],
 )

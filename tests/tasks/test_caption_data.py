@@ -330,7 +330,6 @@ def test_a_missing_file_is_named(folder: Folder, file: str) -> None:
         ({"least_side": 0}, "least_side=0: must be a whole number, 1 or more"),
         ({"least_words": 2.5}, "least_words=2.5: must be"),
         ({"least_words": 5, "most_words": 4}, "most_words=4: must be at least least_words=5"),
-        ({"drop_damaged": "yes"}, "drop_damaged=yes: must be true or false"),
     ],
 )
 def test_a_setting_that_cannot_be_right_is_refused(options: dict[str, Any], message: str) -> None:

@@ -198,7 +198,6 @@ def test_the_checksum_knows_every_byte_and_option(tmp_path: Path) -> None:
     [
         ({"numbering": "random"}, "numbering=random: must be one of first_mention, shuffled, given"),
         ({"most_words": 0}, "most_words=0: must be a whole number, 1 or more"),
-        ({"drop_unusable": 1}, "drop_unusable=1: must be true or false"),
     ],
 )
 @pytest.mark.usefixtures("unchecked_types")

@@ -212,7 +212,6 @@ OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"held_out_by": "question"}, "held_out_by=question: must be one of article, paragraph"),
     ({"share": 1.5}, "share=1.5: must be a share"),
     ({"longest_question": 0}, "longest_question=0: must be a whole number"),
-    ({"drop_faulty": "yes"}, "drop_faulty=yes: must be true or false"),
     ({"train": []}, r"train=\[\]: must be a file or several"),
     ({"train": ["a", "a"]}, "must be a file or several, each once"),
 ]

@@ -195,7 +195,6 @@ def test_the_checksum_follows_the_bytes_and_what_is_done_with_them(tmp_path: Pat
     [
         ({"text": "cooked"}, "text=cooked: must be one of raw, tokenized, lowercased_13a"),
         ({"most_words": 0}, "most_words=0: must be a whole number, 1 or more"),
-        ({"drop_identical": "no"}, "drop_identical=no: must be true or false"),
         (
             {"files": {"train": ("a", "b")}},
             r"files=.* must give \[source, target\] for each of train, validation, test",

@@ -3,7 +3,6 @@
 import copy
 import gzip
 import json
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -160,13 +159,6 @@ def test_sizes_that_cannot_be_are_refused() -> None:
         BytePairs(size=260, joint=True)
     with pytest.raises(ValueError, match=r"size=262: must be at least \d+, the special symbols, the bytes and the \d+"):
         learnt(size=262)
-
-
-@pytest.mark.usefixtures("unchecked_types")
-def test_options_that_are_no_choice_are_refused() -> None:
-    for units in (Words, partial(BytePairs, size=400)):
-        with pytest.raises(ValueError, match="joint=yes: must be true or false"):
-            units(joint="yes")
 
 
 def test_raw_text_in_words_is_refused(tmp_path: Path) -> None:

@@ -48,8 +48,6 @@ class CaptionSource(Source):
                 raise ValueError(f"{key}={value}: must be a whole number, 1 or more")
         if self.most_words < self.least_words:
             raise ValueError(f"most_words={self.most_words}: must be at least least_words={self.least_words}")
-        if type(self.drop_damaged) is not bool:
-            raise ValueError(f"drop_damaged={self.drop_damaged}: must be true or false")
 
     @abstractmethod
     def entries(self) -> list[Entry]:

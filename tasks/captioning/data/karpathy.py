@@ -30,8 +30,6 @@ class KarpathyCaptions(CaptionSource):
         super().__post_init__()
         if self.tokens not in ("given", "ours"):
             raise ValueError(f"tokens={self.tokens}: must be given or ours")
-        if type(self.restval) is not bool:
-            raise ValueError(f"restval={self.restval}: must be true or false")
 
     def words(self, caption: str) -> list[str]:
         """The file's own, or ours."""
